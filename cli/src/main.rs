@@ -1,0 +1,2 @@
+//! The ordlane command line.
+fn main() {}

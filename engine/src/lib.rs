@@ -1,0 +1,1 @@
+//! Many lanes, one order: parallel execution of signed transactions with sequential results

@@ -1,0 +1,1 @@
+//! Batch Ed25519 verification and SHA-256 hashing behind one dispatcher

@@ -1,0 +1,1 @@
+//! Types, canonical encoding, hashing, the signature rule and proof verification of ordlane

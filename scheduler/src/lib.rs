@@ -1,0 +1,1 @@
+//! Block-STM over any key, value and transaction: parallel speculation, one order

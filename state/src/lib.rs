@@ -1,0 +1,1 @@
+//! Durable, authenticated key-value state with Merkle proofs

@@ -1,0 +1,1 @@
+//! Workload generators, proptest strategies, public vectors and the sequential oracle
