@@ -1,0 +1,316 @@
+//! How a chain begins: its parameters and its first accounts.
+//!
+//! Invariant: parameters live in the state, written by the genesis, and never in a node's own configuration.
+
+use std::io;
+
+use borsh::{BorshDeserialize, BorshSerialize};
+
+use crate::{
+    Account, Address, Amount, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Extra, Gas,
+    GasPrice, GasSchedule, Hash, RawKey, TimestampMs,
+    batch::BatchHasher,
+    codec::{self, Bounded, Canonical, DecodeCause},
+    hash::{Domain, tagged},
+    limits::{MAX_BLOCK_TXS, MAX_GENESIS_ACCOUNTS, MAX_GENESIS_BYTES, MAX_TOTAL_SUPPLY},
+    list::{self, ListKind},
+};
+
+/// What becomes of the fees of a block, in its end phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FeeRule {
+    /// The proposer is paid.
+    PayProposer = 0,
+    /// Nobody is paid: the supply shrinks.
+    Burn = 1,
+}
+
+/// The rules that a chain chose for itself. They stand in the state under [`RawKey::params`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, BorshSerialize, BorshDeserialize)]
+pub struct ChainParams {
+    /// Which chain this is; every transaction and header carries it.
+    pub chain_id: ChainId,
+    /// The version of the protocol's rules; 1.
+    pub protocol_version: u16,
+    /// The version of the gas schedule.
+    pub gas_schedule: u16,
+    /// What becomes of fees.
+    pub fee_rule: FeeRule,
+    /// The lowest gas price that is admitted.
+    pub min_gas_price: GasPrice,
+    /// The most gas that one block may use.
+    pub block_gas_limit: Gas,
+    /// The most transactions in one block.
+    pub max_block_txs: u32,
+    /// How many blocks an epoch has.
+    pub epoch_blocks: u64,
+}
+
+impl ChainParams {
+    /// Parameters for tests and development: every field at a usable value.
+    #[must_use]
+    pub const fn development(chain_id: ChainId) -> Self {
+        Self {
+            chain_id,
+            protocol_version: 1,
+            gas_schedule: 1,
+            fee_rule: FeeRule::PayProposer,
+            min_gas_price: GasPrice(1),
+            block_gas_limit: Gas(10_000_000_000),
+            max_block_txs: 200_000,
+            epoch_blocks: 1_000,
+        }
+    }
+
+    /// The gas schedule that the parameters name.
+    ///
+    /// # Errors
+    /// [`GenesisError::UnknownGasSchedule`] when this release does not know it.
+    pub const fn schedule(&self) -> Result<&'static GasSchedule, GenesisError> {
+        match GasSchedule::by_version(self.gas_schedule) {
+            Some(schedule) => Ok(schedule),
+            None => Err(GenesisError::UnknownGasSchedule {
+                version: self.gas_schedule,
+            }),
+        }
+    }
+
+    fn validate(&self) -> Result<(), GenesisError> {
+        self.schedule()?;
+        if self.protocol_version != 1 {
+            return Err(GenesisError::UnknownProtocol {
+                version: self.protocol_version,
+            });
+        }
+        let field = if self.block_gas_limit == Gas::ZERO {
+            "block_gas_limit"
+        } else if self.max_block_txs == 0 || self.max_block_txs as usize > MAX_BLOCK_TXS {
+            "max_block_txs"
+        } else if self.epoch_blocks == 0 {
+            "epoch_blocks"
+        } else {
+            return Ok(());
+        };
+        Err(GenesisError::ParameterOutOfRange { field })
+    }
+}
+
+/// An account that exists from the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GenesisAccount {
+    /// Whose it is.
+    pub address: Address,
+    /// What it holds, above zero.
+    pub balance: Amount,
+}
+
+/// The beginning of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Genesis {
+    /// The rules.
+    params: ChainParams,
+    /// The timestamp of block 0.
+    timestamp_ms: TimestampMs,
+    /// The accounts, by ascending address.
+    accounts: Bounded<GenesisAccount, MAX_GENESIS_ACCOUNTS>,
+}
+
+/// Why a chain cannot begin like this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenesisError {
+    /// An address is listed twice.
+    #[error("account {address} is listed twice")]
+    DuplicateAccount {
+        /// The address.
+        address: Address,
+    },
+    /// An account holds nothing, so it would be absent.
+    #[error("account {address} holds nothing")]
+    EmptyAccount {
+        /// The address.
+        address: Address,
+    },
+    /// All balances together reach 2^127.
+    #[error("the total supply reaches 2^127")]
+    SupplyTooLarge,
+    /// There are more accounts than a genesis may have.
+    #[error("{count} accounts, at most {MAX_GENESIS_ACCOUNTS} are allowed")]
+    TooManyAccounts {
+        /// How many there are.
+        count: usize,
+    },
+    /// The gas schedule's version is unknown.
+    #[error("gas schedule {version} is not known to this release")]
+    UnknownGasSchedule {
+        /// The version.
+        version: u16,
+    },
+    /// The protocol's version is unknown.
+    #[error("protocol version {version} is not known to this release")]
+    UnknownProtocol {
+        /// The version.
+        version: u16,
+    },
+    /// A parameter has a value with which no block can be made.
+    #[error("parameter {field} is out of range")]
+    ParameterOutOfRange {
+        /// Which one.
+        field: &'static str,
+    },
+}
+
+impl Genesis {
+    /// A genesis from parameters and accounts in any order.
+    ///
+    /// # Errors
+    /// [`GenesisError`] when parameters are out of range, an account is empty or listed twice, or the supply is too
+    /// large.
+    pub fn new(
+        params: ChainParams,
+        timestamp_ms: TimestampMs,
+        mut accounts: Vec<GenesisAccount>,
+    ) -> Result<Self, GenesisError> {
+        accounts.sort_unstable_by_key(|account| account.address);
+        let count = accounts.len();
+        let accounts =
+            Bounded::new(accounts).map_err(|_| GenesisError::TooManyAccounts { count })?;
+        let genesis = Self {
+            params,
+            timestamp_ms,
+            accounts,
+        };
+        genesis.validate()?;
+        Ok(genesis)
+    }
+
+    /// Checks what decoding alone does not: the rules of [`Genesis::new`].
+    ///
+    /// # Errors
+    /// As [`Genesis::new`].
+    pub fn validate(&self) -> Result<(), GenesisError> {
+        self.params.validate()?;
+        if let Some([_, twice]) = self
+            .accounts
+            .array_windows()
+            .find(|[a, b]| a.address >= b.address)
+        {
+            return Err(GenesisError::DuplicateAccount {
+                address: twice.address,
+            });
+        }
+        if let Some(empty) = self
+            .accounts
+            .iter()
+            .find(|account| account.balance == Amount::ZERO)
+        {
+            return Err(GenesisError::EmptyAccount {
+                address: empty.address,
+            });
+        }
+        self.total_supply().map(drop)
+    }
+
+    /// The chain's parameters.
+    #[must_use]
+    pub const fn params(&self) -> &ChainParams {
+        &self.params
+    }
+
+    /// The first accounts, by ascending address.
+    #[must_use]
+    pub fn accounts(&self) -> &[GenesisAccount] {
+        &self.accounts
+    }
+
+    /// All balances together.
+    ///
+    /// # Errors
+    /// [`GenesisError::SupplyTooLarge`] from 2^127 on.
+    pub fn total_supply(&self) -> Result<Amount, GenesisError> {
+        self.accounts
+            .iter()
+            .try_fold(0_u128, |sum, account| sum.checked_add(account.balance.0))
+            .filter(|sum| *sum < MAX_TOTAL_SUPPLY)
+            .map(Amount)
+            .ok_or(GenesisError::SupplyTooLarge)
+    }
+
+    /// The hash of the whole document.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        tagged(Domain::Genesis, &[&codec::encode(self)])
+    }
+
+    /// The first state: raw keys and values, ascending by key.
+    #[must_use]
+    pub fn state(&self) -> Vec<(RawKey, Vec<u8>)> {
+        let accounts = self.accounts.iter().map(|account| {
+            let record = Account {
+                balance: account.balance,
+                ..Account::default()
+            };
+            (RawKey::account(&account.address), codec::encode(&record))
+        });
+        accounts
+            .chain([(RawKey::params(), codec::encode(&self.params))])
+            .collect()
+    }
+
+    /// The header of block 0, given the root of [`Genesis::state`]. Its `extra` is the genesis hash.
+    #[must_use]
+    pub fn header(&self, state_root: Hash, hasher: &dyn BatchHasher) -> BlockHeader {
+        let empty = |kind: ListKind| list::root(kind, [], hasher);
+        BlockHeader {
+            version: BLOCK_VERSION,
+            chain_id: self.params.chain_id,
+            parent_hash: Hash::ZERO,
+            number: BlockHeight::GENESIS,
+            timestamp_ms: self.timestamp_ms,
+            proposer: Address::ZERO,
+            state_root,
+            transactions_root: empty(ListKind::Transactions),
+            receipts_root: empty(ListKind::Receipts),
+            events_root: empty(ListKind::Events),
+            compute_receipts_root: empty(ListKind::ComputeReceipts),
+            gas_limit: self.params.block_gas_limit,
+            gas_used: Gas::ZERO,
+            total_pouw_score: 0,
+            provider_count: 0,
+            extra: Extra::new(self.hash().as_bytes().to_vec()).unwrap_or_default(),
+        }
+    }
+}
+
+impl BorshSerialize for FeeRule {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(&[*self as u8])
+    }
+}
+
+impl BorshDeserialize for FeeRule {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        match u8::deserialize_reader(reader)? {
+            0 => Ok(Self::PayProposer),
+            1 => Ok(Self::Burn),
+            value => Err(DecodeCause::UnknownDiscriminant {
+                field: "fee rule",
+                value,
+            }
+            .into()),
+        }
+    }
+}
+
+impl Canonical for ChainParams {
+    const NAME: &'static str = "chain parameters";
+    const MIN_BYTES: usize = 8 + 2 + 2 + 1 + 8 + 8 + 4 + 8;
+    const MAX_BYTES: usize = Self::MIN_BYTES;
+}
+
+impl Canonical for Genesis {
+    const NAME: &'static str = "genesis";
+    const MIN_BYTES: usize = ChainParams::MIN_BYTES + 8 + 4;
+    const MAX_BYTES: usize = MAX_GENESIS_BYTES;
+}

@@ -1,0 +1,43 @@
+//! Every limit of the wire formats, by name.
+//!
+//! Invariant: a decoder compares a length with its limit *before* it allocates. Limits that a chain may choose live in
+//! [`ChainParams`](crate::ChainParams); those here bound what any chain may choose.
+
+/// Smallest encoded transaction in bytes; shorter input is `MalformedTransaction`.
+pub const MIN_TX_BYTES: usize = 64;
+/// Largest encoded transaction in bytes (128 KiB); longer input is `OversizedTransaction`.
+pub const MAX_TX_BYTES: usize = 128 * 1024;
+/// Largest memo of a transaction in bytes.
+pub const MAX_MEMO_BYTES: usize = 1024;
+/// Most keys of a multi-signature policy.
+pub const MAX_POLICY_KEYS: usize = 16;
+/// Most transactions of one block.
+pub const MAX_BLOCK_TXS: usize = 1_000_000;
+/// Largest encoded block in bytes (256 MiB).
+pub const MAX_BLOCK_BYTES: usize = 256 * 1024 * 1024;
+/// Largest `extra` field of a header in bytes.
+pub const MAX_EXTRA_BYTES: usize = 1024;
+/// Most topics of one event.
+pub const MAX_EVENT_TOPICS: usize = 4;
+/// Largest data of one event in bytes.
+pub const MAX_EVENT_DATA_BYTES: usize = 16 * 1024;
+/// Most events of one receipt.
+pub const MAX_RECEIPT_EVENTS: usize = 1024;
+/// Largest return data of one receipt in bytes.
+pub const MAX_RETURN_DATA_BYTES: usize = 16 * 1024;
+/// Largest contract storage key in bytes.
+pub const MAX_STORAGE_KEY_BYTES: usize = 128;
+/// Largest value in the state in bytes.
+pub const MAX_STATE_VALUE_BYTES: usize = 16 * 1024;
+/// Largest raw state key in bytes: a space byte, an address, a storage key.
+pub const MAX_RAW_KEY_BYTES: usize = 1 + 32 + MAX_STORAGE_KEY_BYTES;
+/// Most accounts of a genesis.
+pub const MAX_GENESIS_ACCOUNTS: usize = 16 * 1024 * 1024;
+/// Largest encoded genesis in bytes (1 GiB).
+pub const MAX_GENESIS_BYTES: usize = 1024 * 1024 * 1024;
+/// Deepest path of the state tree in bits.
+pub const MAX_TREE_DEPTH: usize = 256;
+/// Largest encoded state proof in bytes.
+pub const MAX_PROOF_BYTES: usize = 4 + MAX_TREE_DEPTH * 32 + 1 + 64;
+/// The total supply of a chain stays below this amount (2^127), so that sums of two balances fit in 128 bits.
+pub const MAX_TOTAL_SUPPLY: u128 = 1 << 127;

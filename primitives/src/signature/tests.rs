@@ -1,0 +1,143 @@
+use curve25519_dalek::constants::EIGHT_TORSION;
+
+use super::*;
+use crate::SigningKey;
+
+/// ℓ added to S gives the same equation and another encoding: the classic malleability.
+fn with_order_added(signature: &[u8; 64]) -> [u8; 64] {
+    let mut out = *signature;
+    let mut carry = 0_u16;
+    for (byte, order) in out[32..].iter_mut().zip(GROUP_ORDER) {
+        let sum = u16::from(*byte) + u16::from(order) + carry;
+        *byte = (sum & 0xff) as u8;
+        carry = sum >> 8;
+    }
+    assert_eq!(carry, 0);
+    out
+}
+
+#[test]
+fn an_honest_signature_verifies_and_any_flipped_bit_does_not() {
+    let key = SigningKey::from_seed([3; 32]);
+    let message = [9; 32];
+    let signature = key.sign(&message);
+    assert!(verify(&key.public_key(), &message, &signature));
+    for bit in 0..512 {
+        let mut flipped = signature;
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(!verify(&key.public_key(), &message, &flipped), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_scalar_at_or_above_the_order_is_refused() {
+    let key = SigningKey::from_seed([4; 32]);
+    let signature = key.sign(b"m");
+    assert!(!verify(
+        &key.public_key(),
+        b"m",
+        &with_order_added(&signature)
+    ));
+    assert!(!is_canonical_scalar(&GROUP_ORDER));
+    let mut below = GROUP_ORDER;
+    below[0] -= 1;
+    assert!(is_canonical_scalar(&below));
+    assert!(!is_canonical_scalar(&[0xff; 32]));
+}
+
+/// All 14 encodings of small-order points, canonical or not, made from their definition.
+fn small_order_encodings() -> Vec<[u8; 32]> {
+    let mut encodings: Vec<[u8; 32]> = EIGHT_TORSION
+        .iter()
+        .map(|point| point.compress().0)
+        .collect();
+    for y in [
+        [0; 32],
+        EIGHT_TORSION[0].compress().0,
+        EIGHT_TORSION[4].compress().0,
+    ] {
+        for sign in [0, 0x80] {
+            let mut plain = y;
+            plain[31] = (plain[31] & 0x7f) | sign;
+            encodings.push(plain);
+            // y + p still fits in 255 bits only for y below 19.
+            if y[0] < 19 && y[1..31].iter().all(|byte| *byte == 0) {
+                let mut shifted = FIELD_PRIME;
+                shifted[0] += y[0];
+                shifted[31] |= sign;
+                encodings.push(shifted);
+            }
+        }
+    }
+    encodings.retain(|encoding| decompress(encoding).is_some());
+    encodings.sort_unstable();
+    encodings.dedup();
+    encodings
+}
+
+#[test]
+fn the_196_small_order_cases_of_zip_215_are_accepted_as_zebra_accepts_them() {
+    let encodings = small_order_encodings();
+    assert_eq!(encodings.len(), 14);
+    for a in &encodings {
+        assert!(is_weak_key(a), "{a:02x?}");
+        for r in &encodings {
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(r);
+            assert!(verify(a, b"Zcash", &signature));
+            let zebra = ed25519_zebra::VerificationKey::try_from(*a).unwrap();
+            assert!(
+                zebra
+                    .verify(&ed25519_zebra::Signature::from(signature), b"Zcash")
+                    .is_ok()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_of_small_order_points_is_the_torsion_group() {
+    for point in &EIGHT_TORSION {
+        assert!(is_weak_key(&point.compress().0));
+    }
+    let mut ys: Vec<[u8; 32]> = EIGHT_TORSION
+        .iter()
+        .map(|point| point.compress().0)
+        .collect();
+    ys.iter_mut().for_each(|y| y[31] &= 0x7f);
+    ys.sort_unstable();
+    ys.dedup();
+    let mut table = SMALL_ORDER_Y.to_vec();
+    table.sort_unstable();
+    assert_eq!(ys, table);
+}
+
+#[test]
+fn honest_keys_are_not_weak_and_non_canonical_ones_are() {
+    for seed in 0..64 {
+        assert!(!is_weak_key(
+            &SigningKey::from_seed([seed; 32]).public_key()
+        ));
+    }
+    for low in 0..19 {
+        let mut y = FIELD_PRIME;
+        y[0] += low;
+        assert!(is_weak_key(&y));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn verdicts_equal_zebra_on_any_bytes(key: [u8; 32], r: [u8; 32], s: [u8; 32], message: Vec<u8>, tame: bool) {
+        let mut s = s;
+        if tame {
+            s[31] &= 0x0f;
+        }
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&r);
+        signature[32..].copy_from_slice(&s);
+        let zebra = ed25519_zebra::VerificationKey::try_from(key)
+            .is_ok_and(|key| key.verify(&ed25519_zebra::Signature::from(signature), &message).is_ok());
+        proptest::prop_assert_eq!(verify(&key, &message, &signature), zebra);
+    }
+}

@@ -1,0 +1,65 @@
+//! The raw keys of the state.
+//!
+//! Purpose: one flat key space, parted by its first byte. A raw key is what is stored and proven; its path in the tree
+//! is [`tree::path_of`](crate::tree::path_of).
+
+use core::fmt;
+
+use crate::{Address, hash::fmt_hex};
+
+/// The first byte of a raw key: which part of the state it belongs to. The values are frozen.
+mod space {
+    pub(super) const ACCOUNT: u8 = 0x00;
+    pub(super) const PARAMS: u8 = 0x03;
+}
+
+/// A raw state key: at most [`MAX_RAW_KEY_BYTES`](crate::limits::MAX_RAW_KEY_BYTES) bytes, ordered bytewise.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RawKey(Vec<u8>);
+
+impl RawKey {
+    /// The key of an account: `0x00 ‖ address`, 33 bytes; its value is an encoded [`Account`](crate::Account).
+    #[must_use]
+    pub fn account(address: &Address) -> Self {
+        let mut bytes = Vec::with_capacity(33);
+        bytes.push(space::ACCOUNT);
+        bytes.extend_from_slice(address.as_bytes());
+        Self(bytes)
+    }
+
+    /// The key of the chain parameters: `0x03`; its value is an encoded [`ChainParams`](crate::ChainParams).
+    #[must_use]
+    pub fn params() -> Self {
+        Self(vec![space::PARAMS])
+    }
+
+    /// Any bytes as a key. The state stores what it is given; only the engine gives keys a meaning.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for RawKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RawKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_hex(&self.0, f)
+    }
+}
+
+impl fmt::Display for RawKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_hex(&self.0, f)
+    }
+}
