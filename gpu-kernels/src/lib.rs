@@ -1,1 +1,33 @@
-//! Batch Ed25519 verification and SHA-256 hashing behind one dispatcher
+//! Batch Ed25519 verification and SHA-256 hashing, behind one dispatcher.
+//!
+//! Purpose: [`Dispatcher`] implements the ports of `ordlane_primitives::batch` on whatever the machine offers. Today that
+//! is the portable CPU tier, spread over threads; every other tier joins behind the same interface.
+//!
+//! Invariant: no bit of any result depends on the tier, the number of threads or the size of a batch. The sequential
+//! implementation in `primitives` is the definition that the tests compare with.
+//!
+//! ```
+//! use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
+//! use ordlane_primitives::{SigningKey, batch::{BatchVerifier, SignatureCheck}};
+//!
+//! let dispatcher = Dispatcher::new(DispatcherConfig { threads: 2, ..DispatcherConfig::default() })?;
+//! let key = SigningKey::from_seed([1; 32]);
+//! let (public, signature) = (key.public_key(), key.sign(b"message"));
+//! let check = SignatureCheck { key: &public, message: b"message", signature: &signature };
+//! assert_eq!(dispatcher.verify_batch(&[check]), [true]);
+//! # Ok::<(), ordlane_gpu_kernels::DispatchError>(())
+//! ```
+
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
+mod cpu;
+mod dispatcher;
+mod error;
+mod lanes;
+
+pub use dispatcher::{Backend, Dispatcher, DispatcherConfig};
+pub use error::DispatchError;
+pub use lanes::Lanes;

@@ -33,7 +33,10 @@
 //! # Ok::<(), codec::DecodeError>(())
 //! ```
 
-#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 pub mod batch;
 pub mod codec;

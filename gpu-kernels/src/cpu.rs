@@ -1,0 +1,3 @@
+//! The CPU tiers.
+
+pub(crate) mod portable;

@@ -1,0 +1,109 @@
+//! A parallel map with a sequential twin.
+//!
+//! Invariant: the result is that of mapping the slice in order; lanes only decide who does the work.
+
+use core::fmt;
+
+use crate::DispatchError;
+
+/// The threads over which batches are spread: a pool of its own, or the calling thread alone.
+pub struct Lanes {
+    threads: usize,
+    #[cfg(feature = "rayon")]
+    pool: Option<rayon::ThreadPool>,
+}
+
+impl Lanes {
+    /// Lanes over `threads` threads. One thread means the calling one; so does any number without the feature `rayon`.
+    ///
+    /// # Errors
+    /// [`DispatchError`] when `threads` is zero or the operating system refuses them.
+    pub fn new(threads: usize) -> Result<Self, DispatchError> {
+        match threads {
+            0 => Err(DispatchError::NoThreads),
+            _ => Self::start(threads),
+        }
+    }
+
+    /// How many threads share the work.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads
+    }
+
+    #[cfg(feature = "rayon")]
+    fn start(threads: usize) -> Result<Self, DispatchError> {
+        if threads == 1 {
+            return Ok(Self {
+                threads,
+                pool: None,
+            });
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("ordlane-batch-{index}"))
+            .build()
+            .map_err(|source| DispatchError::Threads {
+                threads,
+                source: Box::new(source),
+            })?;
+        Ok(Self {
+            threads,
+            pool: Some(pool),
+        })
+    }
+
+    #[cfg(not(feature = "rayon"))]
+    fn start(_threads: usize) -> Result<Self, DispatchError> {
+        Ok(Self { threads: 1 })
+    }
+
+    /// Maps chunks of at most `chunk` items, and joins what they give in order. `map` sees non-empty slices only.
+    pub fn map_chunks<T, R, F>(&self, items: &[T], chunk: usize, map: F) -> Vec<R>
+    where
+        T: Sync,
+        R: Send,
+        F: Fn(&[T]) -> Vec<R> + Sync + Send,
+    {
+        let chunk = chunk.max(1);
+        #[cfg(feature = "rayon")]
+        if let Some(pool) = self.pool.as_ref().filter(|_| items.len() > chunk) {
+            use rayon::prelude::*;
+            let parts: Vec<Vec<R>> = pool.install(|| items.par_chunks(chunk).map(&map).collect());
+            return parts.into_iter().flatten().collect();
+        }
+        items.chunks(chunk).flat_map(map).collect()
+    }
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lanes")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_results_does_not_depend_on_threads_or_chunks() {
+        let items: Vec<u32> = (0..1000).collect();
+        let expected: Vec<u32> = items.iter().map(|item| item * 3).collect();
+        for threads in [1, 2, 3, 8] {
+            let lanes = Lanes::new(threads).unwrap();
+            for chunk in [0, 1, 7, 999, 1000, 5000] {
+                let triple = |part: &[u32]| part.iter().map(|item| item * 3).collect();
+                assert_eq!(lanes.map_chunks(&items, chunk, triple), expected);
+                assert!(lanes.map_chunks(&[], chunk, triple).is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_threads_is_an_error() {
+        assert!(matches!(Lanes::new(0), Err(DispatchError::NoThreads)));
+    }
+}
