@@ -78,6 +78,12 @@ pub enum DecodeCause {
         /// The kind's name.
         name: &'static str,
     },
+    /// The tag of a signature scheme that this version does not know.
+    #[error("signature scheme {value} is not supported by this version")]
+    UnsupportedScheme {
+        /// The tag.
+        value: u8,
+    },
     /// A format version that is not supported.
     #[error("{field} has version {value}, which is not supported")]
     UnsupportedVersion {
@@ -94,6 +100,22 @@ pub enum DecodeCause {
         /// The rule that it breaks.
         rule: &'static str,
     },
+}
+
+impl DecodeError {
+    /// The stable code of this error, as for a transaction.
+    #[must_use]
+    pub const fn code(&self) -> crate::ErrorCode {
+        use crate::ErrorCode;
+        match self.cause {
+            DecodeCause::Undersized { .. } => ErrorCode::MalformedTransaction,
+            DecodeCause::Oversized { .. } => ErrorCode::OversizedTransaction,
+            DecodeCause::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
+            DecodeCause::UnsupportedKind { .. } => ErrorCode::UnsupportedKind,
+            DecodeCause::UnsupportedScheme { .. } => ErrorCode::UnsupportedScheme,
+            _ => ErrorCode::InvalidFormat,
+        }
+    }
 }
 
 impl From<DecodeCause> for io::Error {

@@ -10,8 +10,8 @@ use std::io;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Hash,
-    codec::{Bounded, Canonical, DecodeCause},
+    Account, Address, Hash, RawKey,
+    codec::{self, Bounded, Canonical, DecodeCause},
     limits::{MAX_PROOF_BYTES, MAX_TREE_DEPTH},
     tree,
 };
@@ -37,6 +37,32 @@ pub struct StateProof {
     pub siblings: Bounded<Hash, MAX_TREE_DEPTH>,
     /// What lies below the last sibling's parent on the key's side.
     pub terminal: Terminal,
+}
+
+/// What the state says of one account, with the proof of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountProof {
+    /// Whose account.
+    pub address: Address,
+    /// The record; `Account::default()` is shown as absent from the state.
+    pub account: Account,
+    /// The proof for the account's raw key.
+    pub proof: StateProof,
+}
+
+impl AccountProof {
+    /// Checks that under `root` the account is what this says.
+    ///
+    /// # Errors
+    /// As [`StateProof::verify`].
+    pub fn verify(&self, root: &Hash) -> Result<(), ProofError> {
+        let value = (!self.account.is_absent()).then(|| codec::encode(&self.account));
+        self.proof.verify(
+            root,
+            RawKey::account(&self.address).as_bytes(),
+            value.as_deref(),
+        )
+    }
 }
 
 /// Why a proof does not show what it is said to show.

@@ -1,5 +1,4 @@
 use super::*;
-use crate::codec;
 
 /// Two keys: a tree whose only internal nodes are those above where their paths part.
 fn two_leaves() -> (Hash, StateProof, Vec<u8>, Vec<u8>) {
