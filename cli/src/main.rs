@@ -1,2 +1,66 @@
-//! The ordlane command line.
-fn main() {}
+//! The `ordlane` command line: one file per command.
+//!
+//! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly. Results go to standard output, in
+//! words or with `--json`; errors go to standard error, in one line with their causes and a hint.
+
+mod account_json;
+mod completions;
+mod data_dir;
+mod demo;
+mod execute;
+mod inspect;
+mod proof_json;
+mod prove;
+mod report;
+mod verify_proof;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Many lanes, one order: blocks of signed transactions, executed in parallel, durable and proven.
+#[derive(Debug, Parser)]
+#[command(name = "ordlane", version, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    /// Print what happens inside, to standard error: a filter such as `info` or `ordlane=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Execute(execute::Args),
+    Prove(prove::Args),
+    VerifyProof(verify_proof::Args),
+    Inspect(inspect::Args),
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(filter) = &cli.log {
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(filter))
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    let outcome = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Execute(args) => execute::run(&args),
+        Command::Prove(args) => prove::run(&args),
+        Command::VerifyProof(args) => verify_proof::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", report::error_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,67 @@
-//! Many lanes, one order: parallel execution of signed transactions with sequential results
+//! Many lanes, one order: blocks of signed transactions in, one proven result out.
+//!
+//! Purpose: the pipeline that chain implementers embed. It takes the bytes of transactions, runs them on all cores, and
+//! gives exactly what running them one after another would.
+//!
+//! **The way of the data**, one module each, in one direction: [`decode`] (bytes become transactions) → `admit` (all
+//! checks without state) → `verify` (signatures, in one batch) → `execute` (over the scheduler) → `seal` (fees, changes,
+//! roots, header) → `commit` (one durable batch) → `prove`.
+//!
+//! Invariants:
+//! - no feature, thread count, mode or backend changes a bit of any result;
+//! - [`Engine::execute`] makes nothing durable; an [`Executed`] block can be dropped, and several may share a parent;
+//! - [`Engine::commit`] returns only when the block is on disk; after a [`SystemError`] the handle is poisoned, and the
+//!   store is at its last durable block;
+//! - there is no global state and no async.
+//!
+//! ```
+//! use ordlane::{BlockContext, Engine};
+//! use ordlane::primitives::{Amount, ChainId, ChainParams, Genesis, GenesisAccount, SigningKey, TimestampMs};
+//!
+//! let alice = SigningKey::from_seed([1; 32]);
+//! let account = GenesisAccount { address: alice.address(), balance: Amount(1_000_000) };
+//! let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), vec![account])?;
+//!
+//! let engine = Engine::builder().genesis(genesis).build()?;
+//! let context = BlockContext::new(TimestampMs(1), alice.address());
+//! let built = engine.build_block(&engine.durable_head().hash, &context, &[])?;
+//! let committed = engine.commit(built.executed)?;
+//! let proof = engine.prove(&alice.address())?;
+//! assert!(proof.verify(&committed.head.state_root).is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+pub mod decode;
+
+mod admit;
+mod build;
+mod builder;
+mod commit;
+mod context;
+mod engine;
+mod error;
+mod execute;
+mod executed;
+mod import;
+mod layer;
+mod prove;
+mod query;
+mod seal;
+mod stages;
+mod verify;
+
+pub use build::{Built, LeftOut};
+pub use builder::EngineBuilder;
+pub use commit::Committed;
+pub use context::{BlockContext, Head};
+pub use engine::Engine;
+pub use error::{BlockError, EngineError, SystemError, ValidationError};
+pub use execute::Refusal;
+pub use executed::Executed;
+pub use ordlane_primitives as primitives;
+pub use ordlane_scheduler::Mode;
+pub use ordlane_state as state;
+pub use query::{StateView, TransactionRecord};
+pub use stages::Stages;

@@ -1,0 +1,37 @@
+//! An account as JSON. Amounts are strings: they exceed what JSON numbers hold.
+
+use anyhow::Context as _;
+use ordlane::primitives::{Account, Amount, Nonce};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountJson {
+    pub(crate) nonce: u64,
+    pub(crate) balance: String,
+    pub(crate) locked: String,
+    pub(crate) code_hash: String,
+}
+
+impl From<&Account> for AccountJson {
+    fn from(account: &Account) -> Self {
+        Self {
+            nonce: account.nonce.0,
+            balance: account.balance.to_string(),
+            locked: account.locked.to_string(),
+            code_hash: account.code_hash.to_string(),
+        }
+    }
+}
+
+impl TryFrom<&AccountJson> for Account {
+    type Error = anyhow::Error;
+
+    fn try_from(json: &AccountJson) -> anyhow::Result<Self> {
+        Ok(Self {
+            nonce: Nonce(json.nonce),
+            balance: Amount(json.balance.parse().context("account.balance is not an amount")?),
+            locked: Amount(json.locked.parse().context("account.locked is not an amount")?),
+            code_hash: json.code_hash.parse().context("account.code_hash is not a hash")?,
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! `ordlane demo`: real signed transactions through the whole engine, in parallel and one after another, compared.
+//!
+//! Blocks are made once and written to files. From those bytes a parallel and a sequential engine, each with a store of
+//! its own on disk, execute and commit every block; then everything that they hold is compared.
+
+mod chains;
+mod make;
+mod summary;
+
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Context as _, bail};
+use ordlane::primitives::{Address, codec};
+use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
+
+use self::{chains::Chains, summary::Summary};
+use crate::{data_dir, report};
+
+/// Most threads that may be asked for.
+const MAX_THREADS: usize = 1024;
+
+/// Sign transactions, execute them in parallel and sequentially, compare, and prove the result
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many transactions each block has
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    txs: u32,
+    /// How many accounts send and receive
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=4_194_304))]
+    accounts: u32,
+    /// How many threads the parallel engine has; by default as many as the machine runs at once
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    threads: Option<usize>,
+    /// Choose accounts by Zipf's law with this exponent, instead of evenly
+    #[arg(long, value_name = "S")]
+    zipf: Option<Exponent>,
+    /// The share of transactions that fail when they run, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value = "0.05")]
+    failing: Share,
+    /// How many blocks
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    blocks: u64,
+    /// Where all randomness comes from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Keep the block files and the chain in this folder, which must be empty; by default nothing is kept
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=MAX_THREADS) => Ok(threads),
+        _ => Err(format!("{text} is not a number of threads from 1 to {MAX_THREADS}")),
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let data = args.data.as_deref().unwrap_or(scratch.path());
+    if !data_dir::is_absent_or_empty(data)? {
+        bail!("{} is not empty; nothing was touched (hint: choose an empty folder)", data.display());
+    }
+    let threads =
+        args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let generator = workload(args).generator()?;
+    let genesis = generator.genesis().clone();
+    fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    let genesis_file = data_dir::genesis_path(data);
+    fs::write(&genesis_file, codec::encode(&genesis))
+        .with_context(|| format!("cannot write {}", genesis_file.display()))?;
+
+    let files = make::block_files(generator, data, threads, args.blocks, args.json)?;
+    let chains = run_chains(data, &scratch.path().join("sequential"), &genesis, threads, &files, args.json)?;
+    let proven = chains.prove(prove_whom(&genesis))?;
+    let summary = Summary::new(args, data, threads, &chains, proven)?;
+    if args.json { report::print_json(&summary)? } else { summary.print() }
+    summary.verdict()
+}
+
+fn workload(args: &Args) -> Workload {
+    Workload {
+        accounts: args.accounts,
+        txs_per_block: args.txs,
+        blocks: args.blocks,
+        distribution: args.zipf.map_or(Distribution::Uniform, Distribution::Zipf),
+        failing: args.failing,
+        proposer_among_senders: true,
+        seed: args.seed,
+        ..Workload::default()
+    }
+}
+
+fn run_chains(
+    data: &Path,
+    sequential: &Path,
+    genesis: &ordlane::primitives::Genesis,
+    threads: usize,
+    files: &[PathBuf],
+    quiet: bool,
+) -> anyhow::Result<Chains> {
+    let mut chains = Chains::open(data, sequential, genesis, threads)?;
+    let bar = report::progress(files.len() as u64, "executing, twice", quiet);
+    for path in files {
+        let bytes = data_dir::read_block(path)?;
+        chains.execute(&bytes).with_context(|| format!("cannot execute {}", path.display()))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(chains)
+}
+
+/// The account that is proven: the first of the genesis.
+fn prove_whom(genesis: &ordlane::primitives::Genesis) -> Address {
+    genesis.accounts().first().map_or(Address::ZERO, |account| account.address)
+}

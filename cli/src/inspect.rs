@@ -1,0 +1,153 @@
+//! `ordlane inspect`: looks into a chain.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Subcommand;
+use ordlane::{
+    Engine, TransactionRecord,
+    primitives::{Address, Block, BlockHeight, Receipt, ReceiptStatus, TxId, TxKind},
+};
+use serde_json::{Value, json};
+
+use crate::{account_json::AccountJson, data_dir, report};
+
+/// Look into a chain: its tip, a block, a transaction, an account
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The data folder
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The last durable block
+    Tip,
+    /// A block by its height
+    Block {
+        /// The block's height
+        height: u64,
+    },
+    /// A transaction by its id
+    Tx {
+        /// The id: 64 hex digits
+        id: TxId,
+    },
+    /// An account by its address
+    Account {
+        /// The address: 64 hex digits
+        address: Address,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let engine = data_dir::open(&args.data)?;
+    let fields = match &args.what {
+        What::Tip => block(&engine, engine.durable_head().height)?,
+        What::Block { height } => block(&engine, BlockHeight(*height))?,
+        What::Tx { id } => match engine.transaction(id)? {
+            Some(record) => transaction(id, &record),
+            None => bail!("no durable block contains transaction {id}"),
+        },
+        What::Account { address } => account(&engine, address)?,
+    };
+    if args.json {
+        return report::print_json(&fields);
+    }
+    let Value::Object(fields) = fields else { bail!("internal error: an answer without fields") };
+    let lines: Vec<(&str, String)> = fields.iter().map(|(name, value)| (name.as_str(), plain(value))).collect();
+    report::print_fields(&lines);
+    Ok(())
+}
+
+/// A JSON value as people read it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("\n"),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn block(engine: &Engine, height: BlockHeight) -> anyhow::Result<Value> {
+    let tip = engine.durable_head().height;
+    let (Some(block), Some(receipts)) = (engine.block(height)?, engine.receipts(height)?) else {
+        bail!("there is no block {height}; the tip is block {tip}");
+    };
+    let Block { header, transactions, .. } = &block;
+    let failed = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Success).count();
+    let events: usize = receipts.iter().map(|receipt| receipt.events.len()).sum();
+    Ok(json!({
+        "height": header.number.0,
+        "hash": block.hash().to_string(),
+        "parent_hash": header.parent_hash.to_string(),
+        "timestamp_ms": header.timestamp_ms.0,
+        "proposer": header.proposer.to_string(),
+        "state_root": header.state_root.to_string(),
+        "transactions_root": header.transactions_root.to_string(),
+        "receipts_root": header.receipts_root.to_string(),
+        "events_root": header.events_root.to_string(),
+        "txs": transactions.len(),
+        "failed_txs": failed,
+        "events": events,
+        "gas_used": header.gas_used.0,
+        "gas_limit": header.gas_limit.0,
+        "chain_id": header.chain_id.0,
+    }))
+}
+
+fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
+    let payload = &record.transaction.payload;
+    let (kind, to, amount) = match &payload.kind {
+        TxKind::Transfer { to, amount } => ("Transfer", Some(to.to_string()), Some(amount.to_string())),
+        _ => ("other", None, None),
+    };
+    let Receipt { status, gas_used, fee, events, .. } = &record.receipt;
+    let status = match status {
+        ReceiptStatus::Success => "Success".to_owned(),
+        ReceiptStatus::Failed(error) => error.to_string(),
+    };
+    json!({
+        "id": id.to_string(),
+        "height": record.height.0,
+        "index": record.index,
+        "kind": kind,
+        "sender": payload.sender.to_string(),
+        "to": to,
+        "amount": amount,
+        "nonce": payload.nonce.0,
+        "status": status,
+        "status_code": record.receipt.status.code(),
+        "gas_limit": payload.gas_limit.0,
+        "gas_used": gas_used.0,
+        "gas_price": payload.gas_price.0,
+        "fee": fee.to_string(),
+        "events": events.len(),
+    })
+}
+
+fn account(engine: &Engine, address: &Address) -> anyhow::Result<Value> {
+    let state = engine.state()?;
+    let account = state.account(address)?;
+    let AccountJson { nonce, balance, locked, code_hash } = AccountJson::from(&account);
+    Ok(json!({
+        "address": address.to_string(),
+        "present": !account.is_absent(),
+        "nonce": nonce,
+        "balance": balance,
+        "locked": locked,
+        "code_hash": code_hash,
+        "height": state.head().height.0,
+        "state_root": state.head().state_root.to_string(),
+    }))
+}

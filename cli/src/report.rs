@@ -1,0 +1,107 @@
+//! What the user reads: tables, JSON, progress, errors.
+
+use std::{io::IsTerminal as _, time::Duration};
+
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+use ordlane::{
+    BlockError, EngineError, SystemError,
+    state::StateError,
+};
+use serde::Serialize;
+
+/// Prints a value as JSON in one document.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Prints names and values in two aligned columns.
+pub(crate) fn print_fields(fields: &[(&str, String)]) {
+    let mut table = plain_table();
+    for (name, value) in fields {
+        table.add_row([*name, value]);
+    }
+    println!("{table}");
+}
+
+/// Prints a table whose columns but the first are numbers.
+pub(crate) fn print_numbers<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) {
+    let mut table = plain_table();
+    table.set_header(head);
+    rows.into_iter().for_each(|row| drop(table.add_row(row)));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!("{table}");
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table
+}
+
+/// A progress bar on a terminal; elsewhere nothing.
+pub(crate) fn progress(steps: u64, what: &'static str, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps).with_message(what);
+    match ProgressStyle::with_template("{msg:24} [{bar:40}] {pos}/{len} {elapsed}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Milliseconds with microseconds behind the point.
+#[expect(clippy::float_arithmetic, reason = "a figure for people, never part of a result")]
+pub(crate) fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A quotient with two digits behind the point; zero when there is nothing to divide by.
+#[expect(clippy::float_arithmetic, reason = "a figure for people, never part of a result")]
+pub(crate) fn ratio(dividend: f64, divisor: f64) -> f64 {
+    if divisor > 0.0 { (dividend / divisor * 100.0).round() / 100.0 } else { 0.0 }
+}
+
+/// One line: the error, its causes, and a hint where there is one.
+pub(crate) fn error_line(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string().replace('\n', " ");
+        // Some errors quote their cause; it is not said twice.
+        if !parts.last().is_some_and(|above| above.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    let hint = error.chain().find_map(hint).map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+    format!("error: {}{hint}", parts.join(": "))
+}
+
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = cause.downcast_ref::<StateError>() {
+        return state_hint(error);
+    }
+    match cause.downcast_ref::<EngineError>() {
+        Some(EngineError::Block(BlockError::UnknownParent { .. })) => {
+            Some("give the block files in order, beginning above the tip that `ordlane inspect tip` shows")
+        }
+        Some(EngineError::System(SystemError::NoGenesis)) => Some("give the chain's genesis with --genesis FILE"),
+        _ => None,
+    }
+}
+
+const fn state_hint(error: &StateError) -> Option<&'static str> {
+    match error {
+        StateError::ForeignFolder { .. } => Some("choose an empty folder, or one that ordlane made"),
+        StateError::Locked { .. } => Some("another process uses this folder; wait until it ends"),
+        StateError::UnknownFormat { .. } => Some("use the release that wrote this folder"),
+        StateError::Exhausted { .. } => Some("free some space, then run the command again: nothing acknowledged is lost"),
+        StateError::Damaged { .. } | StateError::LostBlocks { .. } => {
+            Some("the folder was left as it is; restore it from a copy, or replay its blocks into an empty one")
+        }
+        _ => None,
+    }
+}

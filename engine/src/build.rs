@@ -1,0 +1,121 @@
+//! Building a block out of candidates: what cannot be in it is left out, and the builder says why.
+
+use ordlane_primitives::{BlockHash, TxBytes, limits::MAX_BLOCK_TXS};
+use ordlane_scheduler::Vm;
+
+use crate::{
+    BlockContext, BlockError, Engine, EngineError, Executed, ValidationError,
+    admit::Rules,
+    engine::{Parent, Prepared},
+    execute::{self, Key, OnInvalid, Outcome, Ran, Refusal, Transition, Value},
+    stages::Stopwatch,
+    verify::Verified,
+};
+
+/// How many transactions that panic a builder leaves out before it gives up.
+const MAX_QUARANTINED: usize = 16;
+
+/// A block that was built, and what is not in it.
+#[derive(Debug)]
+pub struct Built {
+    /// The block.
+    pub executed: Executed,
+    /// The candidates that are not in it, by ascending position.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A candidate that is not in the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its position among the candidates.
+    pub position: usize,
+    /// Why it was left out.
+    pub reason: Refusal,
+}
+
+impl Engine {
+    /// Builds the block after `parent` out of candidates, given as bytes, in their order. Nothing becomes durable.
+    ///
+    /// A candidate that cannot be in the block is left out; at the first that the block's gas or count has no room for,
+    /// the block ends.
+    ///
+    /// # Errors
+    /// [`BlockError`] when the parent is unknown or stale, the timestamp is not above the parent's, or there are more
+    /// than 10^6 candidates; [`SystemError`](crate::SystemError) when the store fails.
+    #[tracing::instrument(skip_all, fields(parent = %parent, candidates = candidates.len()))]
+    pub fn build_block(
+        &self,
+        parent: &BlockHash,
+        context: &BlockContext,
+        candidates: &[TxBytes],
+    ) -> Result<Built, EngineError> {
+        let parent = self.parent(parent)?;
+        let rules = self.rules(&parent, context)?;
+        let vm = Transition { schedule: rules.schedule };
+        self.build_with(&vm, &parent, &rules, context, candidates)
+    }
+
+    fn build_with<M>(
+        &self,
+        vm: &M,
+        parent: &Parent<'_>,
+        rules: &Rules,
+        context: &BlockContext,
+        candidates: &[TxBytes],
+    ) -> Result<Built, EngineError>
+    where
+        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+    {
+        if candidates.len() > MAX_BLOCK_TXS {
+            let (count, limit) = (candidates.len(), MAX_BLOCK_TXS);
+            return Err(BlockError::TooManyTransactions { count, limit }.into());
+        }
+        let mut prepared = self.prepare(rules, candidates);
+        let mut watch = Stopwatch::start();
+        let ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
+        let Prepared { verified, positions, invalid, mut stages } = prepared;
+        stages.execute = watch.lap();
+
+        let position_of = |index: usize| positions.get(index).copied().unwrap_or(index);
+        let refused = ran.left_out.iter().map(|(index, reason)| (position_of(*index), reason.clone()));
+        let mut left_out: Vec<LeftOut> = invalid
+            .into_iter()
+            .map(|(position, error)| (position, error.into()))
+            .chain(refused)
+            .map(|(position, reason)| LeftOut { position, reason })
+            .collect();
+        left_out.sort_unstable_by_key(|left_out| left_out.position);
+        let executed = self.seal(parent, rules, context, verified, ran, None, stages)?;
+        Ok(Built { executed, left_out })
+    }
+
+    /// Runs the candidates; each one that panics on final state is taken out, and the others run again.
+    fn run_without_panics<M>(
+        &self,
+        vm: &M,
+        parent: &Parent<'_>,
+        rules: &Rules,
+        prepared: &mut Prepared,
+    ) -> Result<Ran, EngineError>
+    where
+        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+    {
+        for _ in 0..MAX_QUARANTINED {
+            let run =
+                execute::run(&self.executor, vm, &parent.state, &prepared.verified, rules, OnInvalid::LeaveOut);
+            match run {
+                Err(EngineError::Block(BlockError::Panicked { index, message })) => {
+                    tracing::error!(index, message, "a candidate panicked and is left out");
+                    prepared.verified.remove(index);
+                    let position = prepared.positions.remove(index);
+                    prepared.invalid.push((position, ValidationError::Quarantined));
+                }
+                other => return other,
+            }
+        }
+        execute::run(&self.executor, vm, &parent.state, &prepared.verified, rules, OnInvalid::LeaveOut)
+    }
+}
+
+#[cfg(test)]
+mod tests;

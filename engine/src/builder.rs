@@ -1,0 +1,129 @@
+//! Setting up an engine.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, RwLock},
+    thread,
+};
+
+use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
+use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, codec};
+use ordlane_scheduler::{Config, Executor, Mode};
+use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, Tree};
+
+use crate::{
+    Engine, EngineError, SystemError,
+    engine::Durable,
+    layer::Layers,
+    seal,
+};
+
+/// Collects the settings of an [`Engine`]. Nothing in here changes a result.
+#[derive(Debug, Default)]
+pub struct EngineBuilder {
+    storage: Option<Arc<dyn Storage>>,
+    genesis: Option<Genesis>,
+    threads: Option<usize>,
+    mode: Mode,
+}
+
+impl EngineBuilder {
+    /// Where the state lives; by default in memory.
+    #[must_use]
+    pub fn store(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// How the chain begins. Needed for an empty store; compared with a store that is not empty.
+    #[must_use]
+    pub fn genesis(mut self, genesis: Genesis) -> Self {
+        self.genesis = Some(genesis);
+        self
+    }
+
+    /// How many threads execute, and how many verify and hash; by default as many as the machine runs at once.
+    #[must_use]
+    pub const fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// In parallel or one after another; by default whatever suits the block.
+    #[must_use]
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Opens the store and starts the threads.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store cannot be opened, is damaged, began with another genesis, or is empty and no
+    /// genesis was given; or when the threads cannot be started.
+    pub fn build(self) -> Result<Engine, EngineError> {
+        let threads =
+            self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        let config = DispatcherConfig { threads, ..DispatcherConfig::default() };
+        let dispatcher = Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
+        let dispatcher = Arc::new(dispatcher);
+        let config = Config { threads, mode: self.mode, ..Config::default() };
+        let executor = Executor::new(config).map_err(|error| SystemError::Threads(error.into()))?;
+        let storage = self.storage.unwrap_or_else(|| Arc::new(MemoryStorage::default()));
+        let store = StateStore::open(storage, Arc::<Dispatcher>::clone(&dispatcher)).map_err(SystemError::from)?;
+
+        if store.tip().is_none() {
+            let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
+            begin(&store, genesis, &dispatcher)?;
+        } else if let Some(genesis) = &self.genesis {
+            check_genesis(&store, genesis)?;
+        }
+        let durable = durable_block(&store)?;
+        Ok(Engine { store, dispatcher, executor, layers: Layers::default(), durable: RwLock::new(durable) })
+    }
+}
+
+/// Commits block 0.
+fn begin(store: &StateStore, genesis: &Genesis, dispatcher: &Dispatcher) -> Result<(), SystemError> {
+    genesis.validate()?;
+    let changes: Vec<Change> = genesis
+        .state()
+        .into_iter()
+        .map(|(key, value)| Change { key, old: None, new: Some(value) })
+        .collect();
+    let tree = seal::update_tree(&Tree::empty(), &changes, dispatcher);
+    let header = genesis.header(tree.root(), dispatcher);
+    let block = Block { header, proposer_signature: [0; 64], transactions: Vec::new() };
+    store.commit(BlockCommit {
+        header: &block.header,
+        block_bytes: codec::encode(&block),
+        receipts: &[],
+        tx_ids: &[],
+        changes: &changes,
+        tree,
+    })?;
+    Ok(())
+}
+
+/// Compares the genesis with the one that block 0 names in its `extra`.
+fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemError> {
+    let stored = block_at(store, BlockHeight::GENESIS)?.header.extra;
+    let given = genesis.hash();
+    if *stored == given.as_bytes()[..] {
+        return Ok(());
+    }
+    let stored = <[u8; 32]>::try_from(&*stored).map_or(Hash::ZERO, Hash);
+    Err(SystemError::OtherGenesis { stored: stored.to_string(), given: given.to_string() })
+}
+
+fn durable_block(store: &StateStore) -> Result<Durable, SystemError> {
+    let tip = store.tip().ok_or(SystemError::NoGenesis)?;
+    let header = block_at(store, tip.height)?.header;
+    Ok(Durable { hash: tip.block_hash, header })
+}
+
+fn block_at(store: &StateStore, height: BlockHeight) -> Result<Block, SystemError> {
+    let what = "block";
+    let bytes = store.block_bytes(height)?.ok_or(SystemError::Corrupt { what, source: None })?;
+    codec::decode(&bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) })
+}

@@ -1,0 +1,63 @@
+//! Stage 6: one executed block becomes durable.
+
+use std::sync::PoisonError;
+
+use ordlane_primitives::codec;
+use ordlane_state::BlockCommit;
+
+use crate::{BlockError, Engine, EngineError, Executed, Head, Stages, engine::Durable, stages::Stopwatch};
+
+/// A block that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The block, now the durable head.
+    pub head: Head,
+    /// How long each stage of it took, the durable write included.
+    pub stages: Stages,
+}
+
+impl Engine {
+    /// Makes an executed block durable. When this returns, the block is on disk.
+    ///
+    /// Executed blocks that stand beside it can still be read, but not committed or built upon.
+    ///
+    /// # Errors
+    /// [`BlockError::NotOnTip`] when it does not stand on the durable block; [`SystemError`](crate::SystemError) when the
+    /// store fails. After a failed write every further commit is refused until the store is opened anew.
+    #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
+    pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
+        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+        let mut watch = Stopwatch::start();
+        let hash = executed.hash();
+        if executed.header().parent_hash != durable.hash {
+            return Err(BlockError::NotOnTip { hash, durable: durable.hash }.into());
+        }
+        let head = executed.head();
+        let Executed { layer, block, receipts, tx_ids, mut stages } = executed;
+        self.store.commit(BlockCommit {
+            header: &block.header,
+            block_bytes: codec::encode(&block),
+            receipts: &receipts,
+            tx_ids: &tx_ids,
+            changes: &layer.changes,
+            tree: layer.tree.clone(),
+        })?;
+        layer.detach();
+        *durable = Durable { header: block.header, hash };
+        drop(durable);
+        stages.persist = watch.lap();
+        record(&stages, &receipts);
+        Ok(Committed { head, stages })
+    }
+}
+
+fn record(stages: &Stages, receipts: &[ordlane_primitives::Receipt]) {
+    let failed =
+        receipts.iter().filter(|receipt| receipt.status != ordlane_primitives::ReceiptStatus::Success).count();
+    metrics::counter!("ordlane_blocks_committed_total").increment(1);
+    metrics::counter!("ordlane_transactions_committed_total").increment(receipts.len() as u64);
+    metrics::counter!("ordlane_transactions_failed_total").increment(failed as u64);
+    for (stage, time) in Stages::NAMES.into_iter().zip(stages.times()) {
+        metrics::histogram!("ordlane_stage_seconds", "stage" => stage).record(time.as_secs_f64());
+    }
+}

@@ -1,0 +1,231 @@
+//! The engine: what it owns, and how one block goes through its stages.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use ordlane_gpu_kernels::Dispatcher;
+use ordlane_primitives::{
+    Block, BlockHash, BlockHeader, ChainParams, Gas, Hash, RawKey, TxBytes, TxId, codec,
+    limits::MAX_BLOCK_TXS,
+};
+use ordlane_scheduler::Executor;
+use ordlane_state::{StateStore, Tree};
+
+use crate::{
+    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError, ValidationError,
+    admit::{Rules, admit},
+    decode::Decoded,
+    execute::{self, OnInvalid, ParentState, Ran, Transition},
+    layer::{Layer, Layers},
+    seal,
+    stages::Stopwatch,
+    verify::{Verified, verify},
+};
+
+/// Transactions per task when they are decoded.
+const DECODES_PER_TASK: usize = 64;
+
+/// Executes, commits and proves the blocks of one chain over one store.
+///
+/// It can be shared between threads: executing needs `&self`, and any number of blocks may be executed at once.
+/// Committing waits until those that are being executed are done.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) store: StateStore,
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) executor: Executor,
+    pub(crate) layers: Layers,
+    /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
+    /// committed to it.
+    pub(crate) durable: RwLock<Durable>,
+}
+
+/// The last durable block.
+#[derive(Clone, Debug)]
+pub(crate) struct Durable {
+    pub(crate) header: BlockHeader,
+    pub(crate) hash: BlockHash,
+}
+
+/// A parent to execute on. While it lives, nothing is committed below it.
+#[derive(Debug)]
+pub(crate) struct Parent<'a> {
+    pub(crate) head: Head,
+    pub(crate) header: BlockHeader,
+    pub(crate) tree: Tree,
+    pub(crate) state: ParentState<'a>,
+    _durable: RwLockReadGuard<'a, Durable>,
+}
+
+/// The transactions of a block on their way: what is still in, and what was left out and why.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) verified: Vec<Verified>,
+    /// The position of each in what the caller gave.
+    pub(crate) positions: Vec<usize>,
+    pub(crate) invalid: Vec<(usize, ValidationError)>,
+    pub(crate) stages: Stages,
+}
+
+impl Engine {
+    /// Starts to set up an engine.
+    #[must_use]
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// Executes `transactions`, given as canonical bytes, as the block after `parent`. Nothing becomes durable.
+    ///
+    /// `parent` is the durable block or an [`Executed`] one that is still held.
+    ///
+    /// # Errors
+    /// [`BlockError`] when the parent is unknown or stale, the timestamp is not above the parent's, a transaction cannot
+    /// be in a block, or the block is too large; [`SystemError`] when the store fails.
+    #[tracing::instrument(skip_all, fields(parent = %parent, transactions = transactions.len()))]
+    pub fn execute(
+        &self,
+        parent: &BlockHash,
+        context: &BlockContext,
+        transactions: &[TxBytes],
+    ) -> Result<Executed, EngineError> {
+        let parent = self.parent(parent)?;
+        let rules = self.rules(&parent, context)?;
+        self.execute_on(&parent, &rules, context, transactions, None)
+    }
+
+    /// As [`Engine::execute`], with the transactions root where the caller has computed it.
+    pub(crate) fn execute_on(
+        &self,
+        parent: &Parent<'_>,
+        rules: &Rules,
+        context: &BlockContext,
+        transactions: &[TxBytes],
+        transactions_root: Option<Hash>,
+    ) -> Result<Executed, EngineError> {
+        let limit = rules.params.max_block_txs as usize;
+        if transactions.len() > limit {
+            return Err(BlockError::TooManyTransactions { count: transactions.len(), limit }.into());
+        }
+        let prepared = self.prepare(rules, transactions);
+        if let Some((index, source)) = prepared.invalid.into_iter().next() {
+            return Err(BlockError::InvalidTransaction { index, source }.into());
+        }
+        let mut watch = Stopwatch::start();
+        let mut stages = prepared.stages;
+        let vm = Transition { schedule: rules.schedule };
+        let ran =
+            execute::run(&self.executor, &vm, &parent.state, &prepared.verified, rules, OnInvalid::Refuse)?;
+        stages.execute = watch.lap();
+        self.seal(parent, rules, context, prepared.verified, ran, transactions_root, stages)
+    }
+
+    /// The parent with this hash, and its state.
+    pub(crate) fn parent(&self, hash: &BlockHash) -> Result<Parent<'_>, EngineError> {
+        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        if *hash == durable.hash {
+            return Ok(Parent {
+                head: Head::of(&durable.header, durable.hash),
+                header: durable.header.clone(),
+                tree: self.store.tree(),
+                state: ParentState { store: &self.store, layers: Vec::new() },
+                _durable: durable,
+            });
+        }
+        let layer = self.layers.find(hash).ok_or(BlockError::UnknownParent { parent: *hash })?;
+        let layers = layer.chain(&durable.hash)?;
+        Ok(Parent {
+            head: Head::of(&layer.header, layer.hash),
+            header: layer.header.clone(),
+            tree: layer.tree.clone(),
+            state: ParentState { store: &self.store, layers },
+            _durable: durable,
+        })
+    }
+
+    /// The rules for the block after `parent`, from the parent's state.
+    pub(crate) fn rules(&self, parent: &Parent<'_>, context: &BlockContext) -> Result<Rules, EngineError> {
+        if context.timestamp_ms <= parent.header.timestamp_ms {
+            return Err(
+                BlockError::Timestamp { parent: parent.header.timestamp_ms, got: context.timestamp_ms }.into()
+            );
+        }
+        let height = execute::height_above(parent.head.height)?;
+        let what = "chain parameters";
+        let bytes = parent.state.value(&RawKey::params())?.ok_or(SystemError::Corrupt { what, source: None })?;
+        let params: ChainParams =
+            codec::decode(&bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) })?;
+        let schedule = params.schedule().map_err(SystemError::Genesis)?;
+        Ok(Rules { params, schedule, height })
+    }
+
+    /// Stages 1 to 3: decode, admit, verify.
+    pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
+        debug_assert!(transactions.len() <= MAX_BLOCK_TXS, "the caller compares with the chain's limit");
+        let mut watch = Stopwatch::start();
+        let mut stages = Stages::default();
+        let admitted = self.dispatcher.lanes().map_chunks(transactions, DECODES_PER_TASK, |part| {
+            part.iter()
+                .map(|bytes| Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules)))
+                .collect()
+        });
+        stages.decode = watch.lap();
+        let outcomes = verify(admitted, self.dispatcher.as_ref());
+        stages.verify = watch.lap();
+
+        let (mut verified, mut positions, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
+        for (position, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Ok(tx) => {
+                    verified.push(tx);
+                    positions.push(position);
+                }
+                Err(error) => invalid.push((position, error)),
+            }
+        }
+        Prepared { verified, positions, invalid, stages }
+    }
+
+    /// Stage 5: what ran becomes a block with a header, and a layer of state.
+    #[expect(clippy::too_many_arguments, reason = "one call site per way of making a block, each value once")]
+    pub(crate) fn seal(
+        &self,
+        parent: &Parent<'_>,
+        rules: &Rules,
+        context: &BlockContext,
+        verified: Vec<Verified>,
+        ran: Ran,
+        transactions_root: Option<Hash>,
+        mut stages: Stages,
+    ) -> Result<Executed, EngineError> {
+        let mut watch = Stopwatch::start();
+        let Ran { receipts, included, mut writes, gas_used, fees, .. } = ran;
+        let (tx_ids, transactions) = select(verified, &included);
+        seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
+        let changes = seal::changes(&writes, &parent.state)?;
+        let tree = seal::update_tree(&parent.tree, &changes, &self.dispatcher);
+        let body = seal::Body {
+            state_root: tree.root(),
+            transactions_root: transactions_root
+                .unwrap_or_else(|| seal::transactions_root(&transactions, &self.dispatcher)),
+            receipts: &receipts,
+            gas_used: Gas(gas_used),
+        };
+        let header = seal::header(parent, rules, context, &body, &self.dispatcher);
+        let below = parent.state.layers.first().cloned();
+        let layer = Arc::new(Layer::new(header.hash(), header.clone(), changes, tree, below));
+        self.layers.insert(&layer, parent.state.layers.len().saturating_add(1))?;
+        stages.hash = watch.lap();
+        let block = Block { header, proposer_signature: [0; 64], transactions };
+        Ok(Executed { layer, block, receipts, tx_ids, stages })
+    }
+}
+
+/// The ids and bytes of those that are in the block. Both lists ascend.
+fn select(verified: Vec<Verified>, included: &[usize]) -> (Vec<TxId>, Vec<TxBytes>) {
+    let mut included = included.iter().peekable();
+    verified
+        .into_iter()
+        .enumerate()
+        .filter(|(index, _)| included.next_if_eq(&index).is_some())
+        .map(|(_, tx)| (tx.id, tx.bytes))
+        .unzip()
+}

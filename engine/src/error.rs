@@ -1,0 +1,310 @@
+//! The errors of the engine, parted by who acts.
+//!
+//! - [`ValidationError`]: the sender. The transaction stays out of a block.
+//! - runtime errors: nobody here. They are codes in receipts ([`ordlane_primitives::ReceiptStatus`]).
+//! - [`BlockError`]: whoever made or asked for the block. The block is refused, the state is untouched.
+//! - [`SystemError`]: the operator. The handle is poisoned where a write failed; the store is at its last durable block.
+
+use ordlane_primitives::{
+    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorCode, Gas, GasPrice, GenesisError, Nonce, TimestampMs,
+    TxId, codec::DecodeError,
+};
+use ordlane_state::StateError;
+
+/// Anything that an engine reports.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A block is refused.
+    #[error("the block is refused")]
+    Block(#[from] BlockError),
+    /// The machine failed.
+    #[error("the system failed")]
+    System(#[from] SystemError),
+}
+
+impl EngineError {
+    /// The stable code, where the error has one; block errors about a header have none.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Block(error) => error.code(),
+            Self::System(error) => Some(error.code()),
+        }
+    }
+}
+
+/// Why a transaction cannot be in a block.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValidationError {
+    /// The bytes are not a transaction.
+    #[error("cannot be decoded")]
+    Decode(#[from] DecodeError),
+    /// It is for another chain.
+    #[error("is for chain {got}, this is chain {expected}")]
+    WrongChain {
+        /// This chain.
+        expected: ChainId,
+        /// The transaction's chain.
+        got: ChainId,
+    },
+    /// The sender is not who authorises.
+    #[error("sender {sender} is not the signer {signer}")]
+    SignerMismatch {
+        /// The claimed sender.
+        sender: Address,
+        /// The address of the authorisation.
+        signer: Address,
+    },
+    /// A public key is non-canonical or of small order.
+    #[error("public key number {index} is non-canonical or of small order")]
+    WeakPublicKey {
+        /// The key's position in the authorisation.
+        index: usize,
+    },
+    /// Its last valid height has passed.
+    #[error("was valid until height {valid_until}, this is height {height}")]
+    TxExpired {
+        /// The last height at which it could be included.
+        valid_until: BlockHeight,
+        /// The block's height.
+        height: BlockHeight,
+    },
+    /// The gas price is below the chain's minimum.
+    #[error("gas price {got} is below the minimum {minimum}")]
+    GasPriceTooLow {
+        /// The chain's minimum.
+        minimum: GasPrice,
+        /// The transaction's price.
+        got: GasPrice,
+    },
+    /// The gas limit does not cover what it costs before it runs.
+    #[error("gas limit {got} is below the intrinsic gas {intrinsic}")]
+    GasLimitTooLow {
+        /// What it costs before it runs.
+        intrinsic: Gas,
+        /// The transaction's limit.
+        got: Gas,
+    },
+    /// The gas limit is above the block's.
+    #[error("gas limit {got} is above the block's {limit}")]
+    GasLimitTooHigh {
+        /// The block's limit.
+        limit: Gas,
+        /// The transaction's limit.
+        got: Gas,
+    },
+    /// A signature does not verify.
+    #[error("signature number {index} of transaction {tx_id} does not verify")]
+    InvalidSignature {
+        /// The transaction.
+        tx_id: TxId,
+        /// The signature's position in the authorisation.
+        index: usize,
+    },
+    /// The nonce is not the account's.
+    #[error("nonce {got} is not the account's {expected}")]
+    InvalidNonce {
+        /// The account's nonce.
+        expected: Nonce,
+        /// The transaction's nonce.
+        got: Nonce,
+    },
+    /// The spendable balance does not cover the highest fee.
+    #[error("the highest fee {required} is above the spendable balance {available}")]
+    InsufficientBalance {
+        /// The highest fee.
+        required: Amount,
+        /// What can be spent.
+        available: Amount,
+    },
+    /// Executing it on final state panicked. A builder leaves it out and should not try it again.
+    #[error("executing it panicked")]
+    Quarantined,
+}
+
+impl ValidationError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Decode(error) => error.code(),
+            Self::WrongChain { .. } => ErrorCode::WrongChain,
+            Self::SignerMismatch { .. } => ErrorCode::SignerMismatch,
+            Self::WeakPublicKey { .. } => ErrorCode::WeakPublicKey,
+            Self::TxExpired { .. } => ErrorCode::TxExpired,
+            Self::GasPriceTooLow { .. } => ErrorCode::GasPriceTooLow,
+            Self::GasLimitTooLow { .. } => ErrorCode::GasLimitTooLow,
+            Self::GasLimitTooHigh { .. } => ErrorCode::GasLimitTooHigh,
+            Self::InvalidSignature { .. } => ErrorCode::InvalidSignature,
+            Self::InvalidNonce { .. } => ErrorCode::InvalidNonce,
+            Self::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
+            Self::Quarantined => ErrorCode::RuntimePanic,
+        }
+    }
+}
+
+/// Why a block is refused. The state is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The bytes are not a block.
+    #[error("cannot be decoded")]
+    Decode(#[from] DecodeError),
+    /// No block with the parent's hash is known, or it was dropped.
+    #[error("parent {parent} is not known")]
+    UnknownParent {
+        /// The parent's hash.
+        parent: BlockHash,
+    },
+    /// The parent does not descend from the last durable block: another block was committed in its place.
+    #[error("parent {parent} does not descend from the durable block {durable}")]
+    StaleParent {
+        /// The parent's hash.
+        parent: BlockHash,
+        /// The durable tip.
+        durable: BlockHash,
+    },
+    /// A block was to be committed that does not stand on the durable tip.
+    #[error("block {hash} does not stand on the durable block {durable}")]
+    NotOnTip {
+        /// The block.
+        hash: BlockHash,
+        /// The durable tip.
+        durable: BlockHash,
+    },
+    /// Too many executed blocks are held, or they are stacked too deep.
+    #[error("{live} executed blocks are held and {depth} stacked, at most {max_live} and {max_depth} are allowed")]
+    TooManyExecuted {
+        /// How many are held.
+        live: usize,
+        /// How many are stacked on the durable tip.
+        depth: usize,
+        /// The most that may be held.
+        max_live: usize,
+        /// The most that may be stacked.
+        max_depth: usize,
+    },
+    /// The timestamp is not above the parent's.
+    #[error("timestamp {got} is not above the parent's {parent}")]
+    Timestamp {
+        /// The parent's timestamp.
+        parent: TimestampMs,
+        /// The block's timestamp.
+        got: TimestampMs,
+    },
+    /// Heights are exhausted.
+    #[error("there is no height above {parent}")]
+    NoHeight {
+        /// The parent's height.
+        parent: BlockHeight,
+    },
+    /// A field of the header is not what re-execution gives.
+    #[error("header field {field} is {got}, must be {expected}")]
+    Header {
+        /// The field.
+        field: &'static str,
+        /// What re-execution gives.
+        expected: String,
+        /// What the header says.
+        got: String,
+    },
+    /// It has more transactions than the chain allows.
+    #[error("{count} transactions, at most {limit} are allowed")]
+    TooManyTransactions {
+        /// How many there are.
+        count: usize,
+        /// The chain's limit.
+        limit: usize,
+    },
+    /// It contains a transaction that cannot be in a block.
+    #[error("transaction {index} is invalid: {source}")]
+    InvalidTransaction {
+        /// Its position.
+        index: usize,
+        /// Why.
+        source: ValidationError,
+    },
+    /// A transaction brings the gas above the block's limit.
+    #[error("transaction {index} brings the block's gas to {gas_used}, at most {limit} are allowed")]
+    GasLimit {
+        /// Its position.
+        index: usize,
+        /// The sum with it.
+        gas_used: Gas,
+        /// The block's limit.
+        limit: Gas,
+    },
+    /// Executing a transaction on final state panicked.
+    #[error("executing transaction {index} panicked: {message}")]
+    Panicked {
+        /// Its position.
+        index: usize,
+        /// The panic's text, for the log only.
+        message: String,
+    },
+}
+
+impl BlockError {
+    /// The stable code, where the error has one.
+    #[must_use]
+    pub const fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::InvalidTransaction { source, .. } => Some(source.code()),
+            Self::Panicked { .. } => Some(ErrorCode::RuntimePanic),
+            _ => None,
+        }
+    }
+}
+
+/// What the operator has to look at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// The store failed.
+    #[error("the store failed")]
+    State(#[from] StateError),
+    /// The store is empty and no genesis was given.
+    #[error("the store is empty and no genesis was given")]
+    NoGenesis,
+    /// The store belongs to another chain than the genesis.
+    #[error("the store began with genesis {stored}, not with {given}")]
+    OtherGenesis {
+        /// The genesis hash in the store.
+        stored: String,
+        /// The hash of the genesis given.
+        given: String,
+    },
+    /// The genesis breaks a rule.
+    #[error("the genesis is not valid")]
+    Genesis(#[from] GenesisError),
+    /// What the store holds under a key is not what must be there.
+    #[error("the store's {what} cannot be decoded")]
+    Corrupt {
+        /// What was read.
+        what: &'static str,
+        /// Why it cannot be decoded.
+        #[source]
+        source: Option<DecodeError>,
+    },
+    /// Threads could not be started.
+    #[error("cannot start the threads")]
+    Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Something that cannot happen did; the message says what.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl SystemError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::State(error) => error.code(),
+            Self::Threads(_) => ErrorCode::ResourceExhausted,
+            Self::Internal(_) => ErrorCode::RuntimePanic,
+            _ => ErrorCode::StorageCorruption,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Stage 4: verified transactions run over a parent's state.
+//!
+//! Invariant: what comes out is what running them one after another gives, whatever the number of threads. Fees are
+//! collected beside the state, so no transaction sees those of its own block.
+
+mod base;
+mod collect;
+mod transition;
+
+use ordlane_primitives::{Amount, BlockHeight, Receipt};
+use ordlane_scheduler::{Executor, RunError, Vm};
+
+pub(crate) use self::{
+    base::ParentState,
+    collect::{AccountWrites, Collector, OnInvalid, Refusal},
+    transition::{Key, Outcome, Transition, Value},
+};
+use crate::{BlockError, EngineError, SystemError, admit::Rules, verify::Verified};
+
+/// What the transactions of a block did, before its end phase.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The receipts of the transactions that are in the block, in order.
+    pub(crate) receipts: Vec<Receipt>,
+    /// Which of the given transactions those are.
+    pub(crate) included: Vec<usize>,
+    /// Those that a builder leaves out, and why.
+    pub(crate) left_out: Vec<(usize, Refusal)>,
+    /// The accounts that they wrote.
+    pub(crate) writes: AccountWrites,
+    /// Gas used before refunds.
+    pub(crate) gas_used: u64,
+    /// The fees of all of them.
+    pub(crate) fees: Amount,
+}
+
+/// Runs `txs` over `parent`. Positions in the result are positions in `txs`.
+pub(crate) fn run<M>(
+    executor: &Executor,
+    vm: &M,
+    parent: &ParentState<'_>,
+    txs: &[Verified],
+    rules: &Rules,
+    on_invalid: OnInvalid,
+) -> Result<Ran, EngineError>
+where
+    M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+{
+    let mut collector = Collector::new(rules, on_invalid);
+    let outcome = executor.run(vm, parent, txs, &mut collector);
+    // What the collector refused stands below whatever stopped the run, so it is the first fault.
+    let ran = collector.finish(txs.len())?;
+    match outcome {
+        Ok(_) => Ok(ran),
+        Err(RunError::Panicked { index, message }) => {
+            Err(BlockError::Panicked { index: index.as_usize(), message }.into())
+        }
+        Err(RunError::Base { source, .. }) => Err(source.into()),
+        Err(other) => Err(SystemError::Internal(describe(&other)).into()),
+    }
+}
+
+/// The height that a block on `parent` has.
+pub(crate) fn height_above(parent: BlockHeight) -> Result<BlockHeight, BlockError> {
+    parent.next().ok_or(BlockError::NoHeight { parent })
+}
+
+/// An error with all its causes, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

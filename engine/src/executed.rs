@@ -1,0 +1,81 @@
+//! A block that was executed and is not durable.
+
+use std::sync::Arc;
+
+use ordlane_primitives::{Block, BlockHash, BlockHeader, Hash, Receipt, SigningKey, TxId};
+use ordlane_state::Change;
+
+use crate::{Head, Stages, layer::Layer};
+
+/// The result of executing a block: the block itself, its receipts, its changes and its new state.
+///
+/// Nothing in it is durable. It can be committed, built upon, or dropped; several may share one parent.
+#[derive(Debug)]
+pub struct Executed {
+    pub(crate) layer: Arc<Layer>,
+    pub(crate) block: Block,
+    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) tx_ids: Vec<TxId>,
+    pub(crate) stages: Stages,
+}
+
+impl Executed {
+    /// The block's hash.
+    #[must_use]
+    pub fn hash(&self) -> BlockHash {
+        self.layer.hash
+    }
+
+    /// The block as the end of a chain.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        Head::of(self.header(), self.hash())
+    }
+
+    /// The header, complete.
+    #[must_use]
+    pub const fn header(&self) -> &BlockHeader {
+        &self.block.header
+    }
+
+    /// The whole block.
+    #[must_use]
+    pub const fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// One receipt per transaction, in order.
+    #[must_use]
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
+    /// The ids of the transactions, in order.
+    #[must_use]
+    pub fn tx_ids(&self) -> &[TxId] {
+        &self.tx_ids
+    }
+
+    /// The root of the state after this block.
+    #[must_use]
+    pub const fn state_root(&self) -> &Hash {
+        &self.block.header.state_root
+    }
+
+    /// What the block changes: key, old value, new value, ascending by key.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.layer.changes
+    }
+
+    /// How long each stage took.
+    #[must_use]
+    pub const fn stages(&self) -> &Stages {
+        &self.stages
+    }
+
+    /// Puts the proposer's signature on the block. It is not part of the hash.
+    pub fn sign(&mut self, proposer: &SigningKey) {
+        self.block.proposer_signature = proposer.sign_header(&self.block.header);
+    }
+}

@@ -1,0 +1,77 @@
+//! Importing a block that somebody else made: it is executed again, and every root is compared.
+
+use std::fmt::Display;
+
+use ordlane_primitives::{BLOCK_VERSION, Block, BlockHeader, codec};
+
+use crate::{BlockContext, BlockError, Engine, EngineError, Executed, engine::Parent, seal, stages::Stopwatch};
+
+impl Engine {
+    /// Executes a block, given as its canonical bytes, and compares its header with the result. Nothing becomes durable.
+    ///
+    /// The body is compared with its root before anything runs, so a block hash is only ever found invalid together
+    /// with the body that it commits to.
+    ///
+    /// # Errors
+    /// [`BlockError`] when the bytes are not a block, the parent is unknown or stale, any header field differs from what
+    /// execution gives, or a transaction cannot be in a block; [`SystemError`](crate::SystemError) when the store fails.
+    #[tracing::instrument(skip_all, fields(bytes = bytes.len()))]
+    pub fn import_block(&self, bytes: &[u8]) -> Result<Executed, EngineError> {
+        let mut watch = Stopwatch::start();
+        let block: Block = codec::decode(bytes).map_err(BlockError::Decode)?;
+        let decode = watch.lap();
+        let given = &block.header;
+        let parent = self.parent(&given.parent_hash)?;
+        let context = BlockContext {
+            timestamp_ms: given.timestamp_ms,
+            proposer: given.proposer,
+            extra: given.extra.clone(),
+        };
+        let rules = self.rules(&parent, &context)?;
+        check_before(given, &parent, &rules)?;
+        watch.lap();
+        let transactions_root = seal::transactions_root(&block.transactions, &self.dispatcher);
+        expect_field("transactions_root", &transactions_root, &given.transactions_root)?;
+        let hash = watch.lap();
+
+        let mut executed =
+            self.execute_on(&parent, &rules, &context, &block.transactions, Some(transactions_root))?;
+        check_after(given, executed.header())?;
+        executed.block.proposer_signature = block.proposer_signature;
+        executed.stages.decode = executed.stages.decode.saturating_add(decode);
+        executed.stages.hash = executed.stages.hash.saturating_add(hash);
+        Ok(executed)
+    }
+}
+
+/// The fields that are known before anything runs.
+fn check_before(
+    given: &BlockHeader,
+    parent: &Parent<'_>,
+    rules: &crate::admit::Rules,
+) -> Result<(), BlockError> {
+    expect_field("version", &BLOCK_VERSION, &given.version)?;
+    expect_field("chain_id", &rules.params.chain_id, &given.chain_id)?;
+    expect_field("parent_hash", &parent.head.hash, &given.parent_hash)?;
+    expect_field("number", &rules.height, &given.number)?;
+    expect_field("gas_limit", &rules.params.block_gas_limit, &given.gas_limit)?;
+    expect_field("total_pouw_score", &0, &given.total_pouw_score)?;
+    expect_field("provider_count", &0, &given.provider_count)
+}
+
+/// The fields that only execution gives; and, since they are all there is, the whole header.
+fn check_after(given: &BlockHeader, computed: &BlockHeader) -> Result<(), BlockError> {
+    expect_field("gas_used", &computed.gas_used, &given.gas_used)?;
+    expect_field("receipts_root", &computed.receipts_root, &given.receipts_root)?;
+    expect_field("events_root", &computed.events_root, &given.events_root)?;
+    expect_field("compute_receipts_root", &computed.compute_receipts_root, &given.compute_receipts_root)?;
+    expect_field("state_root", &computed.state_root, &given.state_root)?;
+    expect_field("hash", &computed.hash(), &given.hash())
+}
+
+fn expect_field<T: PartialEq + Display>(field: &'static str, expected: &T, got: &T) -> Result<(), BlockError> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(BlockError::Header { field, expected: expected.to_string(), got: got.to_string() })
+}

@@ -1,0 +1,147 @@
+//! Questions about the chain. They speak of the durable block unless they are asked otherwise.
+
+use std::sync::PoisonError;
+
+use ordlane_primitives::{
+    Account, Address, Block, BlockHash, BlockHeight, ChainParams, RawKey, Receipt, Transaction, TxId, codec,
+};
+
+use crate::{
+    Engine, EngineError, Executed, Head, SystemError,
+    engine::Parent,
+    execute::ParentState,
+};
+
+/// The state after one block. While it lives, nothing is committed.
+#[derive(Debug)]
+pub struct StateView<'a> {
+    parent: Parent<'a>,
+}
+
+/// A transaction that is in a durable block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionRecord {
+    /// The block's height.
+    pub height: BlockHeight,
+    /// The position in the block.
+    pub index: u32,
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What it did.
+    pub receipt: Receipt,
+}
+
+impl StateView<'_> {
+    /// The block whose state this is.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.parent.head
+    }
+
+    /// The account at an address; one that is absent is all default.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails.
+    pub fn account(&self, address: &Address) -> Result<Account, EngineError> {
+        Ok(self.parent.state.account(address)?)
+    }
+}
+
+impl Engine {
+    /// The last block that is on disk.
+    #[must_use]
+    pub fn durable_head(&self) -> Head {
+        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        Head::of(&durable.header, durable.hash)
+    }
+
+    /// The highest block that was executed on the durable one and is still held, the latest of several; the durable
+    /// head if there is none.
+    #[must_use]
+    pub fn executed_head(&self) -> Head {
+        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        self.layers
+            .live()
+            .iter()
+            .filter(|layer| layer.header.number > durable.header.number && layer.chain(&durable.hash).is_ok())
+            .max_by_key(|layer| layer.header.number)
+            .map_or_else(|| Head::of(&durable.header, durable.hash), |layer| Head::of(&layer.header, layer.hash))
+    }
+
+    /// The durable state.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails.
+    pub fn state(&self) -> Result<StateView<'_>, EngineError> {
+        let hash = self.durable_head().hash;
+        Ok(StateView { parent: self.parent(&hash)? })
+    }
+
+    /// The state after an executed block.
+    ///
+    /// # Errors
+    /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when another block was committed in its place.
+    pub fn state_after(&self, executed: &Executed) -> Result<StateView<'_>, EngineError> {
+        Ok(StateView { parent: self.parent(&executed.hash())? })
+    }
+
+    /// The chain's parameters, as the durable state has them.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails.
+    pub fn params(&self) -> Result<ChainParams, EngineError> {
+        let state = ParentState { store: &self.store, layers: Vec::new() };
+        let what = "chain parameters";
+        let bytes = state.value(&RawKey::params())?.ok_or(SystemError::Corrupt { what, source: None })?;
+        decoded(what, &bytes)
+    }
+
+    /// The durable block at a height.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails or holds something else.
+    pub fn block(&self, height: BlockHeight) -> Result<Option<Block>, EngineError> {
+        let bytes = self.store.block_bytes(height).map_err(SystemError::from)?;
+        bytes.map(|bytes| decoded("block", &bytes)).transpose()
+    }
+
+    /// The durable block with a hash.
+    ///
+    /// # Errors
+    /// As [`Engine::block`].
+    pub fn block_by_hash(&self, hash: &BlockHash) -> Result<Option<Block>, EngineError> {
+        match self.store.height_of(hash).map_err(SystemError::from)? {
+            Some(height) => self.block(height),
+            None => Ok(None),
+        }
+    }
+
+    /// The receipts of the durable block at a height.
+    ///
+    /// # Errors
+    /// As [`Engine::block`].
+    pub fn receipts(&self, height: BlockHeight) -> Result<Option<Vec<Receipt>>, EngineError> {
+        Ok(self.store.receipts(height).map_err(SystemError::from)?)
+    }
+
+    /// The durable transaction with an id.
+    ///
+    /// # Errors
+    /// As [`Engine::block`].
+    pub fn transaction(&self, id: &TxId) -> Result<Option<TransactionRecord>, EngineError> {
+        let Some((height, index)) = self.store.tx_position(id).map_err(SystemError::from)? else {
+            return Ok(None);
+        };
+        let missing = |what| SystemError::Corrupt { what, source: None };
+        let block = self.block(height)?.ok_or_else(|| missing("block"))?;
+        let receipts = self.receipts(height)?.ok_or_else(|| missing("receipts"))?;
+        let bytes = block.transactions.get(index as usize).ok_or_else(|| missing("transaction"))?;
+        let transaction = decoded("transaction", bytes)?;
+        let receipt = receipts.into_iter().nth(index as usize).ok_or_else(|| missing("receipt"))?;
+        Ok(Some(TransactionRecord { height, index, transaction, receipt }))
+    }
+}
+
+fn decoded<T: codec::Canonical>(what: &'static str, bytes: &[u8]) -> Result<T, EngineError> {
+    codec::decode(bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) }.into())
+}

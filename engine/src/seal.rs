@@ -1,0 +1,124 @@
+//! Stage 5: the end phase, the block's changes, its roots and its header.
+
+use std::collections::BTreeMap;
+
+use ordlane_gpu_kernels::{Dispatcher, Lanes};
+use ordlane_primitives::{
+    Account, Address, Amount, BLOCK_VERSION, BlockHeader, FeeRule, Gas, Hash, RawKey, Receipt, TxBytes,
+    batch::BatchHasher,
+    codec,
+    list::{self, ListKind},
+};
+use ordlane_state::{Change, Tree, hash_changes};
+
+use crate::{
+    BlockContext, EngineError, SystemError,
+    admit::Rules,
+    engine::Parent,
+    execute::{AccountWrites, ParentState},
+};
+
+/// Items per task when leaves of lists are hashed.
+const LEAVES_PER_TASK: usize = 256;
+
+/// The end phase: fees go to the proposer, or to nobody.
+pub(crate) fn end_phase(
+    rules: &Rules,
+    proposer: &Address,
+    fees: Amount,
+    parent: &ParentState<'_>,
+    writes: &mut AccountWrites,
+) -> Result<(), EngineError> {
+    match rules.params.fee_rule {
+        FeeRule::Burn => Ok(()),
+        FeeRule::PayProposer if fees == Amount::ZERO => Ok(()),
+        FeeRule::PayProposer => {
+            let mut account = match writes.get(proposer) {
+                Some(written) => written.unwrap_or_default(),
+                None => parent.account(proposer)?,
+            };
+            account.balance = account
+                .balance
+                .checked_add(fees)
+                .ok_or_else(|| SystemError::Internal("fees exceed the total supply".into()))?;
+            writes.insert(*proposer, Some(account));
+            Ok(())
+        }
+    }
+}
+
+/// The raw keys whose value differs from the parent's, ascending, with both values.
+pub(crate) fn changes(writes: &AccountWrites, parent: &ParentState<'_>) -> Result<Vec<Change>, SystemError> {
+    let mut changes = BTreeMap::new();
+    for (address, account) in writes {
+        let key = RawKey::account(address);
+        let old = parent.value(&key)?;
+        let new = account.filter(|account: &Account| !account.is_absent()).map(|account| codec::encode(&account));
+        if old != new {
+            changes.insert(key, (old, new));
+        }
+    }
+    Ok(changes.into_iter().map(|(key, (old, new))| Change { key, old, new }).collect())
+}
+
+/// The parent's tree with the changes in it.
+pub(crate) fn update_tree(parent: &Tree, changes: &[Change], dispatcher: &Dispatcher) -> Tree {
+    parent.update(&hash_changes(changes, dispatcher), dispatcher)
+}
+
+/// The root of the full bytes of transactions.
+pub(crate) fn transactions_root(transactions: &[TxBytes], dispatcher: &Dispatcher) -> Hash {
+    root(ListKind::Transactions, transactions, Vec::as_slice, dispatcher)
+}
+
+/// The header of a block whose state root is known.
+pub(crate) fn header(
+    parent: &Parent<'_>,
+    rules: &Rules,
+    context: &BlockContext,
+    body: &Body<'_>,
+    dispatcher: &Dispatcher,
+) -> BlockHeader {
+    let receipts = dispatcher.lanes().map_chunks(body.receipts, LEAVES_PER_TASK, |part| {
+        part.iter().map(codec::encode).collect()
+    });
+    let events: Vec<Vec<u8>> = (0_u32..)
+        .zip(body.receipts)
+        .flat_map(|(index, receipt)| receipt.events.iter().map(move |event| list::event_item(index, event)))
+        .collect();
+    BlockHeader {
+        version: BLOCK_VERSION,
+        chain_id: rules.params.chain_id,
+        parent_hash: parent.head.hash,
+        number: rules.height,
+        timestamp_ms: context.timestamp_ms,
+        proposer: context.proposer,
+        state_root: body.state_root,
+        transactions_root: body.transactions_root,
+        receipts_root: root(ListKind::Receipts, &receipts, Vec::as_slice, dispatcher),
+        events_root: root(ListKind::Events, &events, Vec::as_slice, dispatcher),
+        compute_receipts_root: list::root(ListKind::ComputeReceipts, [], dispatcher),
+        gas_limit: rules.params.block_gas_limit,
+        gas_used: body.gas_used,
+        total_pouw_score: 0,
+        provider_count: 0,
+        extra: context.extra.clone(),
+    }
+}
+
+/// What a header commits to.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    pub(crate) state_root: Hash,
+    pub(crate) transactions_root: Hash,
+    pub(crate) receipts: &'a [Receipt],
+    pub(crate) gas_used: Gas,
+}
+
+fn root<T: Sync>(kind: ListKind, items: &[T], bytes: fn(&T) -> &[u8], dispatcher: &Dispatcher) -> Hash {
+    let lanes: &Lanes = dispatcher.lanes();
+    let leaves = lanes.map_chunks(items, LEAVES_PER_TASK, |part| {
+        part.iter().map(|item| kind.leaf(bytes(item))).collect()
+    });
+    list::root_of_leaves(leaves, dispatcher)
+}
