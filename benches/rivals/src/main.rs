@@ -1,0 +1,29 @@
+//! `compare`: measures ours beside what it is measured against, interleaved in one process, and prints ratios.
+
+mod cli;
+mod measure;
+mod report;
+mod scheduler;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let done = match &cli.command {
+        cli::Command::Scheduler(options) => scheduler::compare(options),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("results differ");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Clocks, a calibrated spin, and medians.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// What one run took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) wall_s: f64,
+    /// CPU time of all threads of the process.
+    pub(crate) cpu_s: f64,
+}
+
+/// Runs `work` once and says what it took.
+pub(crate) fn taken<T>(work: impl FnOnce() -> T) -> (T, Taken) {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    let wall = now();
+    let result = work();
+    let wall_s = wall.elapsed().as_secs_f64();
+    let cpu_s = seconds(clock_gettime(ClockId::ProcessCPUTime)) - seconds(cpu);
+    (result, Taken { wall_s, cpu_s })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a measurement needs the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds of a process and nanoseconds of a second fit"
+)]
+fn seconds(time: Timespec) -> f64 {
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
+}
+
+/// Spins for so many rounds; the result depends on the start.
+pub(crate) fn spin(start: u64, rounds: u64) -> u64 {
+    let mut x = start;
+    for _ in 0..rounds {
+        x = black_box(x.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (x >> 29));
+    }
+    x
+}
+
+/// Rounds of [`spin`] per microsecond of thread CPU time: the median of several tries.
+#[expect(clippy::cast_precision_loss, reason = "a count of rounds")]
+pub(crate) fn spin_rounds_per_us() -> f64 {
+    const ROUNDS: u64 = 4_000_000;
+    let mut rates = Vec::new();
+    for attempt in 0..9 {
+        let before = seconds(clock_gettime(ClockId::ThreadCPUTime));
+        black_box(spin(attempt, ROUNDS));
+        let spent = seconds(clock_gettime(ClockId::ThreadCPUTime)) - before;
+        rates.push(ROUNDS as f64 / (spent * 1e6));
+    }
+    Spread::of(&rates).median
+}
+
+/// How much more work `threads` independent spinning threads do than one in the same time. `rounds` is what each spins.
+#[expect(clippy::cast_precision_loss, reason = "a count of threads")]
+pub(crate) fn machine_parallelism(threads: usize, rounds: u64) -> f64 {
+    let together = spin_on(threads, rounds);
+    let alone = spin_on(1, rounds);
+    threads as f64 * alone / together
+}
+
+/// The wall time in which `threads` threads spin `rounds` each.
+fn spin_on(threads: usize, rounds: u64) -> f64 {
+    let start = Barrier::new(threads + 1);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    start.wait();
+                    black_box(spin(1, rounds));
+                })
+            })
+            .collect();
+        start.wait();
+        let wall = now();
+        for worker in workers {
+            // A spinning thread cannot panic, and if it did, the scope would say so.
+            let _ = worker.join();
+        }
+        wall.elapsed().as_secs_f64()
+    })
+}
+
+/// A median with the middle half of the values around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) lower_quartile: f64,
+    pub(crate) upper_quartile: f64,
+}
+
+impl Spread {
+    /// The spread of some values; zero of none.
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |quarter: usize| {
+            let place = (sorted.len().saturating_sub(1)) * quarter;
+            let value = |index: usize| sorted.get(index).copied().unwrap_or(0.0);
+            let part = [0.0, 0.25, 0.5, 0.75][place % 4];
+            value(place / 4) * (1.0 - part) + value(place / 4 + 1) * part
+        };
+        Self {
+            median: at(2),
+            lower_quartile: at(1),
+            upper_quartile: at(3),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn quartiles_lie_between_the_values() {
+        let spread = Spread::of(&[5.0, 1.0, 2.0, 4.0, 3.0]);
+        assert!((spread.median - 3.0).abs() < 1e-9);
+        assert!((spread.lower_quartile - 2.0).abs() < 1e-9);
+        assert!((spread.upper_quartile - 4.0).abs() < 1e-9);
+        assert!((Spread::of(&[1.0, 2.0]).median - 1.5).abs() < 1e-9);
+        assert!((Spread::of(&[7.0]).median - 7.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,108 @@
+//! The entry point: an executor with its threads, and what it says about a run.
+
+use crate::base::Base;
+use crate::config::Config;
+#[cfg(feature = "rayon")]
+use crate::config::Mode;
+use crate::error::{ConfigError, RunError};
+use crate::sequential;
+use crate::sink::Sink;
+use crate::vm::Vm;
+
+#[cfg(feature = "rayon")]
+use crate::parallel::{self, Pool};
+
+/// The most transactions in one run.
+const TRANSACTION_LIMIT: usize = 1 << 31;
+
+/// In [`Mode::Auto`], blocks with fewer transactions are run sequentially: waking the threads would cost more.
+#[cfg(feature = "rayon")]
+const PARALLEL_FROM: usize = 16;
+
+/// Runs blocks. It owns its threads, and several runs may use it one after another or at once.
+#[derive(Debug)]
+pub struct Executor {
+    config: Config,
+    #[cfg(feature = "rayon")]
+    pool: Option<Pool>,
+}
+
+impl Executor {
+    /// Starts the threads that `config` asks for.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a setting is outside its limits or the threads cannot be started.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        #[cfg(feature = "rayon")]
+        let pool = match config.mode {
+            Mode::Sequential => None,
+            Mode::Auto if config.threads == 1 => None,
+            Mode::Auto | Mode::Parallel => Some(Pool::new(config.threads)?),
+        };
+        Ok(Self {
+            config,
+            #[cfg(feature = "rayon")]
+            pool,
+        })
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs `txs` over `base` and gives `sink` exactly what running them one after another would.
+    ///
+    /// # Errors
+    /// [`RunError`]: the block could not be run to its end. What stands below the transaction that the error names has
+    /// reached the sink, nothing else has.
+    pub fn run<M, B, S>(
+        &self,
+        vm: &M,
+        base: &B,
+        txs: &[M::Tx],
+        sink: &mut S,
+    ) -> Result<Summary, RunError<B::Error>>
+    where
+        M: Vm,
+        B: Base<Key = M::Key, Value = M::Value>,
+        S: Sink<M::Key, M::Value, M::Output>,
+    {
+        if txs.len() > TRANSACTION_LIMIT {
+            return Err(RunError::TooManyTransactions {
+                count: txs.len(),
+                limit: TRANSACTION_LIMIT,
+            });
+        }
+        #[cfg(feature = "rayon")]
+        if parallel::inside_worker() {
+            return Err(RunError::Reentrant);
+        }
+        #[cfg(feature = "rayon")]
+        if let Some(pool) = &self.pool
+            && (self.config.mode == Mode::Parallel || txs.len() >= PARALLEL_FROM)
+        {
+            return parallel::run(pool, self.config.window, vm, base, txs, sink);
+        }
+        sequential::run(vm, base, txs, sink)
+    }
+}
+
+/// What a run did. Only `committed`, `skipped` and `cut` are part of its result; the counts of work differ between
+/// runs and modes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// How many transactions stand.
+    pub committed: usize,
+    /// How many the sink dropped with [`Flow::Skip`](crate::Flow::Skip).
+    pub skipped: usize,
+    /// Whether the sink ended the block.
+    pub cut: bool,
+    /// How many times the Vm was called.
+    pub executions: u64,
+    /// How many transactions had read something that was no longer so when their turn came.
+    pub conflicts: u64,
+}

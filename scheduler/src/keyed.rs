@@ -1,0 +1,131 @@
+//! A small map from key to entry that keeps the order of insertion.
+//!
+//! Most transactions touch a handful of keys, and comparing those is cheaper than hashing; beyond that an index is kept.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Up to so many entries are searched one by one.
+const SEARCHED_UP_TO: usize = 12;
+
+/// Entries by key, each key once.
+#[derive(Debug)]
+pub(crate) struct KeyedVec<K, T> {
+    entries: Vec<(K, T)>,
+    /// Position by key; filled only when there are more entries than are searched.
+    index: HashMap<K, usize>,
+}
+
+impl<K, T> Default for KeyedVec<K, T> {
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, T> KeyedVec<K, T> {
+    /// The entry under `key`.
+    pub(crate) fn get(&self, key: &K) -> Option<&T> {
+        self.entries
+            .get(self.position(key)?)
+            .map(|(_, entry)| entry)
+    }
+
+    /// Adds an entry under a key, or replaces the one that is there.
+    pub(crate) fn insert(&mut self, key: K, entry: T) {
+        let position = self.position(&key);
+        match position.and_then(|position| self.entries.get_mut(position)) {
+            Some((_, present)) => *present = entry,
+            None => self.push(key, entry),
+        }
+    }
+
+    /// Adds an entry under a key that is not there yet.
+    pub(crate) fn push(&mut self, key: K, entry: T) {
+        if self.entries.len() == SEARCHED_UP_TO {
+            self.index = self
+                .entries
+                .iter()
+                .enumerate()
+                .map(|(at, (key, _))| (key.clone(), at))
+                .collect();
+        }
+        if self.entries.len() >= SEARCHED_UP_TO {
+            self.index.insert(key.clone(), self.entries.len());
+        }
+        self.entries.push((key, entry));
+    }
+
+    /// The entries in order.
+    pub(crate) fn as_slice(&self) -> &[(K, T)] {
+        &self.entries
+    }
+
+    /// Forgets all entries and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.index.clear();
+    }
+
+    /// Takes all entries out, in order.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (K, T)> + '_ {
+        self.index.clear();
+        self.entries.drain(..)
+    }
+
+    fn position(&self, key: &K) -> Option<usize> {
+        if self.entries.len() <= SEARCHED_UP_TO {
+            self.entries.iter().position(|(present, _)| present == key)
+        } else {
+            self.index.get(key).copied()
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash + Ord, T> KeyedVec<K, T> {
+    /// Puts the entries in the order of their keys.
+    pub(crate) fn sort(&mut self) {
+        if self.entries.is_sorted_by(|left, right| left.0 < right.0) {
+            return;
+        }
+        self.entries
+            .sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        for (at, (key, _)) in self.entries.iter().enumerate() {
+            if let Some(position) = self.index.get_mut(key) {
+                *position = at;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::KeyedVec;
+
+    #[test]
+    fn entries_are_found_below_and_above_the_searched_length() {
+        for count in [0_u32, 1, 11, 12, 13, 14, 100] {
+            let mut keyed = KeyedVec::default();
+            for key in (0..count).rev() {
+                keyed.insert(key, key * 2);
+            }
+            for key in 0..count {
+                keyed.insert(key, key * 3);
+            }
+            let first: Vec<u32> = keyed.as_slice().iter().map(|(key, _)| *key).collect();
+            assert_eq!(first, (0..count).rev().collect::<Vec<_>>());
+            keyed.sort();
+            for key in 0..count {
+                assert_eq!(keyed.get(&key), Some(&(key * 3)), "{key} of {count}");
+            }
+            assert_eq!(keyed.get(&count), None);
+            assert_eq!(
+                keyed.drain().map(|(key, _)| key).collect::<Vec<_>>(),
+                (0..count).collect::<Vec<_>>()
+            );
+            assert_eq!(keyed.get(&0), None);
+        }
+    }
+}

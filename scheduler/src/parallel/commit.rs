@@ -1,0 +1,263 @@
+//! The commit frontier.
+//!
+//! Invariant: one thread at a time is the committer, by a lock that is only ever tried. It takes the transaction at the
+//! frontier if nobody owns it: one that has run is validated against the final state below it and run again if it fails;
+//! one that has not, or waits, is run in place. Either way its result is then what sequential execution gives.
+//!
+//! No wake-up is lost. A worker that moves a transaction on looks at the frontier afterwards and tries the lock; a
+//! committer that gives the lock back looks at the frontier afterwards, too. Fences on both sides make one see the other.
+
+use std::error::Error;
+use std::sync::TryLockError;
+
+use super::execute::Scratch;
+use super::run::Run;
+use super::status::{Phase, next_incarnation};
+use super::sync::{Ordering, fence};
+use super::view::Halt;
+use super::window::Window;
+use crate::attempt::Outcome;
+use crate::base::Base;
+use crate::error::RunError;
+use crate::executor::Summary;
+use crate::sink::{Flow, Sink};
+use crate::types::{TxIndex, Version};
+use crate::vm::Vm;
+
+/// What only the committer touches.
+#[derive(Debug)]
+pub(crate) struct Committer<'a, S, E: Error + 'static> {
+    sink: &'a mut S,
+    window: Window,
+    pub(crate) summary: Summary,
+    pub(crate) error: Option<RunError<E>>,
+}
+
+impl<'a, S, E: Error> Committer<'a, S, E> {
+    pub(crate) fn new(sink: &'a mut S, window: Window) -> Self {
+        Self {
+            sink,
+            window,
+            summary: Summary::default(),
+            error: None,
+        }
+    }
+}
+
+/// What the committer found at the frontier.
+enum Turn {
+    /// A final result lies in the committer's record.
+    Settled(Version),
+    /// Someone else has the transaction and will look here when it is done.
+    Owned,
+}
+
+impl<M, B, S> Run<'_, M, B, S>
+where
+    M: Vm,
+    B: Base<Key = M::Key, Value = M::Value>,
+    S: Sink<M::Key, M::Value, M::Output>,
+{
+    /// Commits what can be committed, unless someone else is at it; `true` if that was something.
+    pub(crate) fn commit(&self, scratch: &mut Scratch<M>) -> bool {
+        let mut progressed = false;
+        while !self.progress.is_over() && self.frontier_waits() {
+            // Pairs with the fence below: a worker whose try fails was seen by the holder after it unlocked.
+            fence(Ordering::SeqCst);
+            let mut committer = match self.committer.try_lock() {
+                Ok(committer) => committer,
+                // The holder looks again; or it panicked, which ends the run.
+                Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => break,
+            };
+            while !self.progress.is_over() {
+                match self.settle(&mut committer, scratch) {
+                    Ok(Turn::Settled(version)) => {
+                        self.deliver(version, &mut committer, scratch);
+                        progressed = true;
+                    }
+                    Ok(Turn::Owned) => break,
+                    Err(error) => {
+                        committer.error = error;
+                        self.end();
+                    }
+                }
+            }
+            drop(committer);
+            fence(Ordering::SeqCst);
+        }
+        progressed
+    }
+
+    /// Whether the transaction at the frontier waits for a committer.
+    pub(crate) fn frontier_waits(&self) -> bool {
+        let frontier = self.progress.frontier();
+        let seen = self.ring.of(frontier).status.load();
+        // Another name means that the frontier has moved on meanwhile; then look again.
+        seen.phase != Phase::Executing || seen.version.tx != frontier
+    }
+
+    /// Ends the run.
+    pub(crate) fn end(&self) {
+        self.progress.end();
+        self.idle.ring_all();
+    }
+
+    /// Brings a final result of the transaction at the frontier into the record. An error of `None` is a run that
+    /// someone else ended.
+    fn settle(
+        &self,
+        committer: &mut Committer<'_, S, B::Error>,
+        scratch: &mut Scratch<M>,
+    ) -> Result<Turn, Option<RunError<B::Error>>> {
+        let tx = self.progress.frontier();
+        let slot = self.ring.of(tx);
+        let seen = slot.status.load();
+        if seen.version.tx != tx {
+            return Err(Some(RunError::Internal {
+                index: tx,
+                what: "the frontier has no slot",
+            }));
+        }
+        if !slot.status.claim(seen) {
+            return Ok(Turn::Owned);
+        }
+        let version = seen.version;
+        if seen.phase == Phase::Executed {
+            {
+                let mut shelf = super::sync::lock(&slot.shelf);
+                std::mem::swap(&mut shelf.record, &mut scratch.record);
+            }
+            if self.holds(tx, scratch) {
+                committer.window.held();
+                return Ok(Turn::Settled(version));
+            }
+            committer.window.conflicted();
+            committer.summary.conflicts += 1;
+            self.run_again(next_incarnation(version), scratch)
+        } else {
+            committer.window.ran_in_place();
+            self.run_in_place(version, scratch)
+        }
+    }
+
+    /// Whether the record's run counts: it ended by itself, and all that it read is final.
+    fn holds(&self, tx: TxIndex, scratch: &Scratch<M>) -> bool {
+        let reads = scratch.record.reads.as_slice();
+        scratch.record.outcome.is_some()
+            && reads.iter().all(|(_, read)| {
+                self.memory
+                    .still_holds(read.id, tx, read.origin, read.value.as_ref())
+            })
+    }
+
+    /// Runs the transaction anew in the place of a run whose writes are visible.
+    fn run_again(
+        &self,
+        version: Version,
+        scratch: &mut Scratch<M>,
+    ) -> Result<Turn, Option<RunError<B::Error>>> {
+        let visible = std::mem::take(&mut scratch.record.ids);
+        for id in &visible {
+            self.memory.estimate(*id, version.tx);
+        }
+        let turn = self.run_in_place(version, scratch);
+        let mut written = scratch.record.ids.clone();
+        written.sort_unstable();
+        for id in visible {
+            if written.binary_search(&id).is_err() {
+                self.memory.remove(id, version.tx);
+            }
+        }
+        turn
+    }
+
+    /// Runs the transaction on final state.
+    fn run_in_place(
+        &self,
+        version: Version,
+        scratch: &mut Scratch<M>,
+    ) -> Result<Turn, Option<RunError<B::Error>>> {
+        let index = version.tx;
+        // Others may run ahead meanwhile.
+        self.idle.ring(|| self.progress.is_open());
+        match self.execute(index, true, scratch) {
+            None => {
+                self.publish(version, &mut scratch.record);
+                Ok(Turn::Settled(version))
+            }
+            Some(Halt::Base(source)) => Err(Some(RunError::Base { index, source })),
+            Some(Halt::Over) => Err(None),
+            Some(Halt::Blocked(_) | Halt::Stale) => Err(Some(RunError::Internal {
+                index,
+                what: "final state was not final",
+            })),
+        }
+    }
+
+    /// Gives the record to the sink and moves the frontier on.
+    fn deliver(
+        &self,
+        version: Version,
+        committer: &mut Committer<'_, S, B::Error>,
+        scratch: &mut Scratch<M>,
+    ) {
+        let index = version.tx;
+        let record = &mut scratch.record;
+        let output = match record.outcome.take() {
+            Some(Outcome::Output(output)) => output,
+            Some(Outcome::Panicked(message)) => {
+                committer.error = Some(RunError::Panicked { index, message });
+                return self.end();
+            }
+            Some(Outcome::Fatal(source)) => {
+                committer.error = Some(RunError::Fatal { index, source });
+                return self.end();
+            }
+            None => {
+                committer.error = Some(RunError::Internal {
+                    index,
+                    what: "a run left nothing",
+                });
+                return self.end();
+            }
+        };
+        let flow = committer
+            .sink
+            .commit(index, output, record.writes.as_slice());
+        match flow {
+            Flow::Continue | Flow::CutAfter => committer.summary.committed += 1,
+            Flow::Skip => {
+                committer.summary.skipped += 1;
+                for id in &record.ids {
+                    self.memory.remove(*id, index);
+                }
+            }
+            Flow::CutBefore => {}
+        }
+        if matches!(flow, Flow::CutAfter | Flow::CutBefore) {
+            committer.summary.cut = true;
+            return self.end();
+        }
+        self.advance(index, committer.window.size());
+    }
+
+    /// Moves the frontier beyond `tx` and wakes who waited for it.
+    fn advance(&self, tx: TxIndex, window: u32) {
+        let slot = self.ring.of(tx);
+        let waiters = {
+            let mut shelf = super::sync::lock(&slot.shelf);
+            slot.status.hand_over(self.ring.successor(tx));
+            std::mem::take(&mut shelf.waiters)
+        };
+        if self.progress.advance(window) {
+            return self.end();
+        }
+        for waiter in waiters {
+            if self.ring.of(waiter).status.wake(waiter) {
+                self.requeue.push(waiter);
+            }
+        }
+        self.idle
+            .ring(|| self.progress.is_open() || !self.requeue.is_empty());
+    }
+}

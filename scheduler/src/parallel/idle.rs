@@ -1,0 +1,88 @@
+//! What a worker does that finds no work: spin a little, yield a little, sleep until the bell rings.
+//!
+//! Invariant: no worker sleeps past work. A sleeper counts itself first and then looks for work once more; whoever makes
+//! work does so first and then looks for sleepers. With a sequentially consistent fence between the two steps on either
+//! side, one of them sees the other; and the bell rings under the lock that a sleeper holds until it waits.
+
+use std::hint;
+use std::sync::PoisonError;
+use std::thread;
+
+use super::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock};
+
+/// A worker looks for work so many times before it yields its core, with some pauses between two looks.
+const LOOKS: u32 = 200;
+const PAUSES: u32 = 8;
+/// It yields so many times before it sleeps.
+const YIELDS: u32 = 4;
+
+/// The place where workers sleep.
+#[derive(Debug, Default)]
+pub(crate) struct Idle {
+    /// Sleepers that nobody has rung for yet. Stored under the lock.
+    unrung: AtomicUsize,
+    /// Rings that no sleeper has taken yet.
+    rings: Mutex<usize>,
+    bell: Condvar,
+}
+
+impl Idle {
+    /// Returns when there is work, or sooner.
+    pub(crate) fn wait(&self, has_work: impl Fn() -> bool) {
+        for _ in 0..LOOKS {
+            if has_work() {
+                return;
+            }
+            for _ in 0..PAUSES {
+                hint::spin_loop();
+            }
+        }
+        for _ in 0..YIELDS {
+            thread::yield_now();
+            if has_work() {
+                return;
+            }
+        }
+        let mut rings = lock(&self.rings);
+        self.unrung.fetch_add(1, Ordering::SeqCst);
+        // Pairs with the fence in `ring`.
+        fence(Ordering::SeqCst);
+        if has_work() {
+            self.unrung.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
+        while *rings == 0 {
+            rings = self
+                .bell
+                .wait(rings)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *rings -= 1;
+    }
+
+    /// Wakes one sleeper if there is one and `has_work` agrees. Call it after making work.
+    pub(crate) fn ring(&self, has_work: impl Fn() -> bool) {
+        // Pairs with the fence in `wait`.
+        fence(Ordering::SeqCst);
+        if self.unrung.load(Ordering::SeqCst) > 0 && has_work() {
+            self.wake(1);
+        }
+    }
+
+    /// Wakes all.
+    pub(crate) fn ring_all(&self) {
+        self.wake(usize::MAX);
+    }
+
+    fn wake(&self, most: usize) {
+        let mut rings = lock(&self.rings);
+        let woken = self.unrung.load(Ordering::SeqCst).min(most);
+        self.unrung.fetch_sub(woken, Ordering::SeqCst);
+        *rings += woken;
+        if woken > 1 {
+            self.bell.notify_all();
+        } else if woken == 1 {
+            self.bell.notify_one();
+        }
+    }
+}

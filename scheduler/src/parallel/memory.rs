@@ -1,0 +1,118 @@
+//! The multi-version memory: what every transaction of the block has written, and who sees what of it.
+//!
+//! A key is interned once to a dense number; the map from key to number serves for nothing else, and no guard of it
+//! lives longer than one look-up, so none is held while a Vm or a base runs. Key identity is the full key.
+
+use std::hash::Hash;
+use std::sync::PoisonError;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use super::cell::{Cell, Found, Origin};
+use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use super::table::Table;
+use crate::types::{TxIndex, Version};
+
+/// The number of a key within one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct KeyId(usize);
+
+/// The memory of one run.
+pub(crate) struct MvMemory<K, V> {
+    ids: DashMap<K, KeyId>,
+    next: AtomicUsize,
+    cells: Table<Mutex<Cell<V>>>,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            ids: DashMap::new(),
+            next: AtomicUsize::new(0),
+            cells: Table::new(),
+        }
+    }
+
+    /// The number of `key`, the same for every equal key.
+    pub(crate) fn intern(&self, key: &K) -> KeyId {
+        if let Some(id) = self.ids.get(key) {
+            return *id;
+        }
+        match self.ids.entry(key.clone()) {
+            Entry::Occupied(entry) => *entry.get(),
+            // Under the map's lock, so a key gets one number; the count itself orders nothing.
+            Entry::Vacant(entry) => *entry.insert(KeyId(self.next.fetch_add(1, Ordering::Relaxed))),
+        }
+    }
+
+    /// What `reader` sees under a key.
+    pub(crate) fn read(&self, id: KeyId, reader: TxIndex) -> Found<V> {
+        self.cell(id).read(reader)
+    }
+
+    /// Whether a read of `reader` would give the same now.
+    pub(crate) fn still_holds(
+        &self,
+        id: KeyId,
+        reader: TxIndex,
+        origin: Origin,
+        value: Option<&V>,
+    ) -> bool {
+        self.cell(id).still_holds(reader, origin, value)
+    }
+
+    /// Keeps what the base says under a key.
+    pub(crate) fn remember_base(&self, id: KeyId, value: Option<V>) {
+        self.cell(id).remember_base(value);
+    }
+
+    /// Publishes a write. All below `frontier` is final.
+    pub(crate) fn write(&self, id: KeyId, version: Version, value: Option<V>, frontier: TxIndex) {
+        self.cell(id).write(version, value, frontier);
+    }
+
+    /// Marks that `tx` is about to write a key again.
+    pub(crate) fn estimate(&self, id: KeyId, tx: TxIndex) {
+        self.cell(id).estimate(tx);
+    }
+
+    /// Takes a write away.
+    pub(crate) fn remove(&self, id: KeyId, tx: TxIndex) {
+        self.cell(id).remove(tx);
+    }
+
+    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V>> {
+        self.cells
+            .at(id.0)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{Hash, Hasher};
+
+    use super::MvMemory;
+
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    struct Colliding(u32);
+
+    impl Hash for Colliding {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            state.write_u8(0);
+        }
+    }
+
+    #[test]
+    fn keys_with_one_hash_have_their_own_numbers() {
+        let memory = MvMemory::<Colliding, u8>::new();
+        let ids: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
+        for (at, id) in ids.iter().enumerate() {
+            assert_eq!(ids.iter().position(|other| other == id), Some(at));
+        }
+        let again: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
+        assert_eq!(ids, again);
+    }
+}

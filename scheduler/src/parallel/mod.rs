@@ -1,0 +1,27 @@
+//! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
+//!
+//! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
+//! `progress` (frontier, cursor, window), `memory`, `cell` and `table` (what was written), `view` (what a run sees),
+//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `window` and `idle` (what to do next).
+//!
+//! No worker ever waits for a transaction: whoever reads what is about to change leaves its run and does something else.
+
+mod cell;
+mod commit;
+mod execute;
+mod idle;
+mod memory;
+mod pool;
+mod progress;
+mod requeue;
+mod run;
+mod slot;
+mod status;
+mod sync;
+mod table;
+mod view;
+mod window;
+mod worker;
+
+pub(crate) use pool::{Pool, inside_worker};
+pub(crate) use run::run;

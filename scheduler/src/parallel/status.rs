@@ -1,0 +1,185 @@
+//! Where each transaction stands: one packed atomic word.
+//!
+//! ```text
+//!            claim                publish
+//!   Ready ----------> Executing ----------> Executed
+//!     ^  ^               |  ^                  |
+//!     |  +--- stale -----+  +------ claim -----+   (by the committer, at the frontier)
+//!     |                  v
+//!     +---- wake ---- Blocked
+//! ```
+//!
+//! Invariant: whoever moves a transaction to `Executing` owns it until it moves it on; all others leave it alone. The
+//! word holds the transaction's index too, since its slot serves another one after the commit: a claim by an old name fails.
+
+use super::sync::{AtomicU64, Ordering};
+use crate::types::{Incarnation, TxIndex, Version};
+
+const PHASE_BITS: u32 = 2;
+const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
+const INCARNATION_MASK: u64 = (1 << (32 - PHASE_BITS)) - 1;
+
+/// What may be done with a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Anyone may run it.
+    Ready,
+    /// Someone runs or commits it.
+    Executing,
+    /// It waits for the frontier.
+    Executed,
+    /// It waits for a lower transaction to be committed; at the frontier it waits for nobody.
+    Blocked,
+}
+
+/// One reading of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) version: Version,
+    pub(crate) phase: Phase,
+}
+
+impl Snapshot {
+    fn pack(self) -> u64 {
+        let phase = match self.phase {
+            Phase::Ready => 0,
+            Phase::Executing => 1,
+            Phase::Executed => 2,
+            Phase::Blocked => 3,
+        };
+        let incarnation = u64::from(self.version.incarnation.get()) & INCARNATION_MASK;
+        u64::from(self.version.tx.get()) << 32 | incarnation << PHASE_BITS | phase
+    }
+
+    fn unpack(word: u64) -> Self {
+        let phase = match word & PHASE_MASK {
+            0 => Phase::Ready,
+            1 => Phase::Executing,
+            2 => Phase::Executed,
+            _ => Phase::Blocked,
+        };
+        let incarnation = (word >> PHASE_BITS & INCARNATION_MASK) as u32;
+        let version = Version {
+            tx: TxIndex::new((word >> 32) as u32),
+            incarnation: Incarnation::new(incarnation),
+        };
+        Self { version, phase }
+    }
+}
+
+/// The status of the transaction that a slot holds.
+///
+/// All accesses are sequentially consistent: a worker stores a status and then looks whether the frontier is there, the
+/// committer stores the frontier and then looks at the status, and one of the two must see the other.
+#[derive(Debug)]
+pub(crate) struct Status(AtomicU64);
+
+impl Status {
+    /// The first run of `tx` is to come.
+    pub(crate) fn ready(tx: TxIndex) -> Self {
+        Self(AtomicU64::new(first(tx).pack()))
+    }
+
+    pub(crate) fn load(&self) -> Snapshot {
+        Snapshot::unpack(self.0.load(Ordering::SeqCst))
+    }
+
+    /// Takes the transaction if it is still as `seen`; `true` makes the caller its owner.
+    pub(crate) fn claim(&self, seen: Snapshot) -> bool {
+        seen.phase != Phase::Executing && self.exchange(seen, Phase::Executing)
+    }
+
+    /// Makes a blocked transaction ready; `true` asks the caller to requeue it.
+    pub(crate) fn wake(&self, tx: TxIndex) -> bool {
+        let seen = self.load();
+        seen.version.tx == tx && seen.phase == Phase::Blocked && self.exchange(seen, Phase::Ready)
+    }
+
+    /// Moves a transaction on; only its owner may.
+    pub(crate) fn leave(&self, version: Version, phase: Phase) {
+        self.0
+            .store(Snapshot { version, phase }.pack(), Ordering::SeqCst);
+    }
+
+    /// Gives the slot of a committed transaction to `tx`; only the owner may.
+    pub(crate) fn hand_over(&self, tx: TxIndex) {
+        self.0.store(first(tx).pack(), Ordering::SeqCst);
+    }
+
+    fn exchange(&self, seen: Snapshot, phase: Phase) -> bool {
+        let next = Snapshot { phase, ..seen }.pack();
+        self.0
+            .compare_exchange(seen.pack(), next, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+}
+
+/// The run after `version`. The number wraps after a billion runs of one transaction, which no block lives to see.
+pub(crate) fn next_incarnation(version: Version) -> Version {
+    let number = version.incarnation.get().wrapping_add(1);
+    Version {
+        incarnation: Incarnation::new(number),
+        ..version
+    }
+}
+
+fn first(tx: TxIndex) -> Snapshot {
+    Snapshot {
+        version: Version {
+            tx,
+            incarnation: Incarnation::new(0),
+        },
+        phase: Phase::Ready,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Phase, Snapshot, Status, next_incarnation};
+    use crate::types::{Incarnation, TxIndex, Version};
+
+    #[test]
+    fn packing_keeps_every_field() {
+        for phase in [
+            Phase::Ready,
+            Phase::Executing,
+            Phase::Executed,
+            Phase::Blocked,
+        ] {
+            for tx in [0, 1, u32::MAX] {
+                for incarnation in [0, 1, (1 << 30) - 1] {
+                    let version = Version {
+                        tx: TxIndex::new(tx),
+                        incarnation: Incarnation::new(incarnation),
+                    };
+                    let snapshot = Snapshot { version, phase };
+                    assert_eq!(Snapshot::unpack(snapshot.pack()), snapshot);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_claim_wins_and_old_names_do_not() {
+        let status = Status::ready(TxIndex::new(7));
+        let seen = status.load();
+        assert!(status.claim(seen));
+        assert!(!status.claim(seen));
+        assert!(
+            !status.claim(status.load()),
+            "an owned transaction cannot be claimed"
+        );
+        status.leave(next_incarnation(seen.version), Phase::Blocked);
+        assert!(!status.claim(seen), "an old reading");
+        assert!(!status.wake(TxIndex::new(8)));
+        assert!(status.wake(TxIndex::new(7)));
+        assert!(!status.wake(TxIndex::new(7)));
+        let seen = status.load();
+        assert_eq!(
+            (seen.phase, seen.version.incarnation),
+            (Phase::Ready, Incarnation::new(1))
+        );
+        status.hand_over(TxIndex::new(39));
+        assert!(!status.claim(seen), "another transaction's slot");
+    }
+}

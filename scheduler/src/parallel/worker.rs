@@ -1,0 +1,105 @@
+//! The loop of one worker: commit what waits at the frontier, else run what was blocked, else run ahead, else rest.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::execute::Scratch;
+use super::run::Run;
+use super::status::{Phase, next_incarnation};
+use super::sync::{Ordering, lock};
+use super::view::Halt;
+use crate::base::Base;
+use crate::sink::Sink;
+use crate::types::{TxIndex, Version};
+use crate::vm::Vm;
+
+impl<M, B, S> Run<'_, M, B, S>
+where
+    M: Vm,
+    B: Base<Key = M::Key, Value = M::Value>,
+    S: Sink<M::Key, M::Value, M::Output>,
+{
+    /// Works until the run is over. A panic outside the Vm, of a sink for instance, ends the run and is kept.
+    pub(crate) fn work(&self) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on())) {
+            lock(&self.panic).get_or_insert(payload);
+            self.end();
+        }
+    }
+
+    fn work_on(&self) {
+        let mut scratch = Scratch::new();
+        while !self.progress.is_over() {
+            if self.commit(&mut scratch) {
+                continue;
+            }
+            if let Some(version) = self.next() {
+                self.run_ahead(version, &mut scratch);
+                continue;
+            }
+            self.idle.wait(|| self.has_work());
+            // Whoever rang did so for one; with more to do, ring for the next.
+            self.idle
+                .ring(|| self.progress.is_open() || !self.requeue.is_empty());
+        }
+        self.executions
+            .fetch_add(scratch.executions, Ordering::Relaxed);
+    }
+
+    fn has_work(&self) -> bool {
+        self.progress.is_over()
+            || self.frontier_waits()
+            || self.progress.is_open()
+            || !self.requeue.is_empty()
+    }
+
+    /// Takes ownership of a transaction to run ahead of the frontier.
+    fn next(&self) -> Option<Version> {
+        while let Some(tx) = self.requeue.pop().or_else(|| self.progress.take()) {
+            let status = &self.ring.of(tx).status;
+            let seen = status.load();
+            // Otherwise the committer was faster.
+            if seen.version.tx == tx && seen.phase == Phase::Ready && status.claim(seen) {
+                return Some(seen.version);
+            }
+        }
+        None
+    }
+
+    /// Runs a transaction on whatever state there is, for the committer to judge.
+    fn run_ahead(&self, version: Version, scratch: &mut Scratch<M>) {
+        let slot = self.ring.of(version.tx);
+        match self.execute(version.tx, false, scratch) {
+            None => self.publish(version, &mut scratch.record),
+            Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
+            Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
+            Some(Halt::Over) => return,
+            Some(Halt::Base(_)) => {
+                // The base is asked again when it counts.
+                scratch.record.writes.clear();
+                scratch.record.outcome = None;
+            }
+        }
+        {
+            let mut shelf = lock(&slot.shelf);
+            mem::swap(&mut shelf.record, &mut scratch.record);
+        }
+        slot.status.leave(version, Phase::Executed);
+    }
+
+    /// Puts a transaction behind the lower one that is about to write what it read.
+    fn wait_for(&self, writer: TxIndex, version: Version) {
+        let status = &self.ring.of(version.tx).status;
+        let slot = self.ring.of(writer);
+        {
+            let mut shelf = lock(&slot.shelf);
+            let seen = slot.status.load();
+            if seen.version.tx == writer && seen.phase == Phase::Executing {
+                shelf.waiters.push(version.tx);
+                return status.leave(version, Phase::Blocked);
+            }
+        }
+        status.leave(version, Phase::Ready);
+        self.requeue.push(version.tx);
+    }
+}

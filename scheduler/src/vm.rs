@@ -1,0 +1,114 @@
+//! What runs a transaction, and what it sees while it runs.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::types::TxIndex;
+
+/// Runs one transaction against a [`View`].
+///
+/// `execute` must be a function of the transaction, its index and what it reads through the view. It may be called
+/// several times for one transaction, from several threads, and on states that no sequential execution would show it;
+/// only a call that read final values counts.
+///
+/// A call must not wait for another transaction. A loop that an inconsistent state could keep alive for ever asks
+/// [`View::should_stop`], or reads.
+pub trait Vm: Sync {
+    /// Names one value of the state. Two keys are the same exactly when they are equal; the hash is only a hint.
+    type Key: Clone + Eq + Hash + Ord + Debug + Send + Sync;
+    /// A value of the state. Equal values are interchangeable.
+    type Value: Clone + Eq + Send + Sync;
+    /// A transaction.
+    type Tx: Sync;
+    /// What a transaction leaves beside its writes, for instance a receipt.
+    type Output: Send;
+    /// Scratch state that one thread reuses over its transactions. It must not carry a result from one to the next.
+    type Worker;
+
+    /// Makes the scratch state of one thread; again after a panic, since that may have left it half changed.
+    fn worker(&self) -> Self::Worker;
+
+    /// Runs `tx`, which stands at `index` in its block.
+    ///
+    /// # Errors
+    /// A [`Stop`] that came from the view is passed on with `?`. [`Stop::fatal`] reports a failure of the system, which
+    /// ends the block. A transaction that fails by the rules of the chain is no error here: that is an `Output`.
+    fn execute<V>(
+        &self,
+        worker: &mut Self::Worker,
+        index: TxIndex,
+        tx: &Self::Tx,
+        view: &mut V,
+    ) -> Result<Self::Output, Stop>
+    where
+        V: View<Key = Self::Key, Value = Self::Value>;
+}
+
+/// The state as one run of one transaction sees it.
+pub trait View {
+    /// As in [`Vm::Key`].
+    type Key;
+    /// As in [`Vm::Value`].
+    type Value;
+
+    /// The value under `key`, or `None` where there is none.
+    ///
+    /// The run's own writes are visible to it, and every other read of one key gives the same answer throughout a run.
+    ///
+    /// # Errors
+    /// The run must end, and its result is thrown away; pass the [`Stop`] on.
+    fn read(&mut self, key: &Self::Key) -> Result<Option<Self::Value>, Stop>;
+
+    /// Puts `value` under `key`; nobody else sees it before the run has ended.
+    fn write(&mut self, key: Self::Key, value: Self::Value);
+
+    /// Takes away what stands under `key`.
+    fn delete(&mut self, key: Self::Key);
+
+    /// True once this run cannot count any more, so that a long one can leave with [`Stop::requested`].
+    fn should_stop(&self) -> bool;
+}
+
+/// Ends a run before its time. A [`Vm`] gets it from its view and passes it on.
+#[derive(Debug, thiserror::Error)]
+#[error("the run of the transaction was stopped")]
+pub struct Stop(#[source] pub(crate) StopKind);
+
+/// Why a run ends.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StopKind {
+    /// The view ended it and knows why.
+    #[error("the view ended the run")]
+    View,
+    /// The Vm left because it was asked to.
+    #[error("the run was asked to leave")]
+    Requested,
+    /// The Vm met a failure of the system.
+    #[error("the system failed")]
+    Fatal(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl Stop {
+    /// A failure of the system, not of the transaction: on final state it ends the block with
+    /// [`RunError::Fatal`](crate::RunError::Fatal).
+    pub fn fatal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(StopKind::Fatal(error.into()))
+    }
+
+    /// The answer to [`View::should_stop`]. Unasked, it counts as a fatal error.
+    #[must_use]
+    pub const fn requested() -> Self {
+        Self(StopKind::Requested)
+    }
+
+    /// The view has noted the reason.
+    pub(crate) const fn by_view() -> Self {
+        Self(StopKind::View)
+    }
+}
+
+/// A Vm ended a run with a [`Stop`] although nothing had stopped it.
+#[derive(Debug, thiserror::Error)]
+#[error("the Vm stopped a run that nobody had asked to stop")]
+pub(crate) struct UnaskedStop;

@@ -1,0 +1,301 @@
+//! Each incident that hit an engine of this family, as a test.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ordlane_scheduler::{Executor, Flow, RunError, Stop, TxIndex, View, Vm};
+use rayon::prelude::*;
+
+use super::support::{THREADS, Watchdog, every_way, parallel, run};
+
+/// A Vm made of a function over `u64` keys and values.
+struct Call<F>(F);
+
+/// The view of a [`Call`], as an object, since closures are not generic.
+trait Seen {
+    fn read(&mut self, key: u64) -> Result<Option<u64>, Stop>;
+    fn write(&mut self, key: u64, value: u64);
+}
+
+impl<V: View<Key = u64, Value = u64>> Seen for V {
+    fn read(&mut self, key: u64) -> Result<Option<u64>, Stop> {
+        View::read(self, &key)
+    }
+
+    fn write(&mut self, key: u64, value: u64) {
+        View::write(self, key, value);
+    }
+}
+
+impl<F> Vm for Call<F>
+where
+    F: Fn(u32, &mut dyn Seen) -> Result<u64, Stop> + Sync,
+{
+    type Key = u64;
+    type Value = u64;
+    type Tx = ();
+    type Output = u64;
+    type Worker = ();
+
+    fn worker(&self) {}
+
+    fn execute<V>(&self, (): &mut (), index: TxIndex, (): &(), view: &mut V) -> Result<u64, Stop>
+    where
+        V: View<Key = u64, Value = u64>,
+    {
+        (self.0)(index.get(), view)
+    }
+}
+
+/// Runs `length` calls and gives the outputs.
+fn outputs<F>(executor: &Executor, call: F, length: usize) -> Vec<u64>
+where
+    F: Fn(u32, &mut dyn Seen) -> Result<u64, Stop> + Sync,
+{
+    let (entries, said) = run(executor, &Call(call), &BTreeMap::new(), &vec![(); length]);
+    assert_eq!(said.unwrap().committed, length);
+    entries.into_iter().map(|entry| entry.output).collect()
+}
+
+fn add_one(_: u32, view: &mut dyn Seen) -> Result<u64, Stop> {
+    let count = view.read(0)?.unwrap_or(0);
+    view.write(0, count + 1);
+    Ok(count)
+}
+
+/// A waiting worker stole a task that then waited for the worker's own transaction.
+#[test]
+fn a_vm_that_uses_rayon_does_not_deadlock() {
+    let _watchdog = Watchdog::new("a_vm_that_uses_rayon_does_not_deadlock");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let sum: u64 = (0..64_u64)
+            .into_par_iter()
+            .map(|at| at * u64::from(index))
+            .sum();
+        let (left, right) = rayon::join(|| sum / 2, || sum - sum / 2);
+        let before = view.read(0)?.unwrap_or(0);
+        view.write(0, before.wrapping_add(left + right));
+        Ok(before)
+    };
+    let expected: Vec<u64> = (0..300_u64)
+        .map(|index| (0..index).sum::<u64>() * 2_016)
+        .collect();
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 300), expected, "{way}");
+    }
+}
+
+/// The same from the caller's side: the calling thread is a worker of another pool, which steals while it waits.
+#[test]
+fn runs_started_from_rayon_jobs_do_not_deadlock() {
+    let _watchdog = Watchdog::new("runs_started_from_rayon_jobs_do_not_deadlock");
+    let elsewhere = rayon::ThreadPoolBuilder::new()
+        .num_threads(3)
+        .build()
+        .unwrap();
+    let call = |index: u32, view: &mut dyn Seen| {
+        rayon::join(
+            || std::hint::black_box(index),
+            || std::hint::black_box(index),
+        );
+        add_one(index, view)
+    };
+    for (way, executor) in every_way() {
+        elsewhere.install(|| {
+            (0..12).into_par_iter().for_each(|_| {
+                assert_eq!(
+                    outputs(&executor, call, 60),
+                    (0..60).collect::<Vec<u64>>(),
+                    "{way}"
+                );
+            });
+        });
+    }
+}
+
+#[test]
+fn a_run_inside_a_worker_is_refused_and_not_awaited() {
+    let _watchdog = Watchdog::new("a_run_inside_a_worker_is_refused_and_not_awaited");
+    for threads in THREADS {
+        let executor = parallel(threads);
+        let inner = |_: u32, view: &mut dyn Seen| {
+            let mut sink = |_: TxIndex, _: u64, _: &[(u64, Option<u64>)]| Flow::Continue;
+            let said = executor.run(&Call(add_one), &BTreeMap::new(), &[(); 40], &mut sink);
+            assert!(matches!(said, Err(RunError::Reentrant)));
+            add_one(0, view)
+        };
+        assert_eq!(outputs(&executor, inner, 40), (0..40).collect::<Vec<u64>>());
+    }
+}
+
+/// A transaction at index 1 that can never be valid hung the parallel path for ever.
+#[test]
+fn a_nonce_too_high_at_index_one_is_an_output_like_any_other() {
+    let _watchdog = Watchdog::new("a_nonce_too_high_at_index_one_is_an_output_like_any_other");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let nonce = view.read(7)?.unwrap_or(0);
+        let claimed = if index == 1 {
+            1_000_000
+        } else {
+            u64::from(index) - u64::from(index > 1)
+        };
+        if claimed == nonce {
+            view.write(7, nonce + 1);
+        }
+        Ok(u64::from(claimed == nonce))
+    };
+    let expected: Vec<u64> = (0..200).map(|index| u64::from(index != 1)).collect();
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 200), expected, "{way}");
+    }
+}
+
+/// One incarnation read the same key twice and got two values.
+#[test]
+fn a_key_reads_the_same_throughout_a_run() {
+    let _watchdog = Watchdog::new("a_key_reads_the_same_throughout_a_run");
+    let torn = AtomicU64::new(0);
+    let call = |index: u32, view: &mut dyn Seen| {
+        let first = view.read(0)?;
+        for _ in 0..20 {
+            thread::yield_now();
+            if view.read(0)? != first {
+                torn.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        add_one(index, view)
+    };
+    for (way, executor) in every_way() {
+        assert_eq!(
+            outputs(&executor, call, 300),
+            (0..300).collect::<Vec<u64>>(),
+            "{way}"
+        );
+    }
+    assert_eq!(torn.into_inner(), 0);
+}
+
+#[test]
+fn a_run_sees_its_own_writes() {
+    let _watchdog = Watchdog::new("a_run_sees_its_own_writes");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let before = view.read(0)?.unwrap_or(0);
+        view.write(0, 1_000_000 + u64::from(index));
+        let own = view.read(0)?.unwrap_or(0);
+        view.write(0, before + 1);
+        Ok(own)
+    };
+    let expected: Vec<u64> = (0..200).map(|index| 1_000_000 + index).collect();
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 200), expected, "{way}");
+    }
+}
+
+/// Writes of a run that failed validation were published as done: here a stale run writes keys of its own, and whoever
+/// reads them must find nothing.
+#[test]
+fn writes_of_a_run_that_does_not_count_are_never_final() {
+    let _watchdog = Watchdog::new("writes_of_a_run_that_does_not_count_are_never_final");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let count = view.read(0)?.unwrap_or(0);
+        for round in 0..u32::from(index.is_multiple_of(7)) * 20_000 {
+            std::hint::black_box(round);
+        }
+        let garbage = view.read(1 + u64::from(index % 5))?.unwrap_or(0);
+        if count != u64::from(index) {
+            for key in 1..6 {
+                view.write(key, count);
+            }
+        }
+        view.write(0, count + 1);
+        Ok(garbage)
+    };
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 500), vec![0; 500], "{way}");
+    }
+}
+
+/// Equal state but different logs: two states agree in what is written and differ in what was read.
+#[test]
+fn outputs_follow_the_reads_even_when_the_writes_are_equal() {
+    let _watchdog = Watchdog::new("outputs_follow_the_reads_even_when_the_writes_are_equal");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let seen = view.read(0)?.unwrap_or(0);
+        view.write(
+            0,
+            if index.is_multiple_of(2) {
+                u64::from(index)
+            } else {
+                seen
+            },
+        );
+        view.write(1, 42);
+        Ok(seen)
+    };
+    let expected: Vec<u64> = (0..400_u64)
+        .map(|index| index.saturating_sub(1) / 2 * 2)
+        .collect();
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 400), expected, "{way}");
+    }
+}
+
+/// The last transactions are long and run on other threads while all the others are done.
+#[test]
+fn the_block_is_not_done_before_its_last_transaction() {
+    let _watchdog = Watchdog::new("the_block_is_not_done_before_its_last_transaction");
+    let call = |index: u32, view: &mut dyn Seen| {
+        if index >= 38 {
+            thread::sleep(Duration::from_millis(2));
+        }
+        view.write(u64::from(index), 1);
+        Ok(u64::from(index))
+    };
+    for (way, executor) in every_way() {
+        for _ in 0..5 {
+            assert_eq!(
+                outputs(&executor, call, 40),
+                (0..40).collect::<Vec<u64>>(),
+                "{way}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_slow_transaction_among_fast_ones_holds_nobody_for_ever() {
+    let _watchdog = Watchdog::new("one_slow_transaction_among_fast_ones_holds_nobody_for_ever");
+    let call = |index: u32, view: &mut dyn Seen| {
+        if index == 100 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        for round in 0..5_000 {
+            std::hint::black_box(round);
+        }
+        let key = u64::from(index % 50);
+        let seen = view.read(key)?.unwrap_or(0);
+        view.write(key, seen + 1);
+        Ok(seen)
+    };
+    let expected: Vec<u64> = (0..2_000).map(|index| index / 50).collect();
+    for (way, executor) in every_way() {
+        assert_eq!(outputs(&executor, call, 2_000), expected, "{way}");
+    }
+}
+
+/// Many short runs one after another, where a lost wake-up would show.
+#[test]
+fn no_wake_up_is_lost_over_many_short_runs() {
+    let _watchdog = Watchdog::new("no_wake_up_is_lost_over_many_short_runs");
+    for threads in THREADS {
+        let executor = parallel(threads);
+        for _ in 0..400 {
+            assert_eq!(
+                outputs(&executor, add_one, 20),
+                (0..20).collect::<Vec<u64>>()
+            );
+        }
+    }
+}

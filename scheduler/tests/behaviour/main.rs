@@ -1,0 +1,18 @@
+//! What an embedder relies on, over random programs and over every incident that has hit engines of this family.
+
+#[cfg(test)]
+mod equivalence;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod flow;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod incidents;
+#[cfg(test)]
+mod programs;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod support;
