@@ -29,9 +29,20 @@ impl TryFrom<&AccountJson> for Account {
     fn try_from(json: &AccountJson) -> anyhow::Result<Self> {
         Ok(Self {
             nonce: Nonce(json.nonce),
-            balance: Amount(json.balance.parse().context("account.balance is not an amount")?),
-            locked: Amount(json.locked.parse().context("account.locked is not an amount")?),
-            code_hash: json.code_hash.parse().context("account.code_hash is not a hash")?,
+            balance: Amount(
+                json.balance
+                    .parse()
+                    .context("account.balance is not an amount")?,
+            ),
+            locked: Amount(
+                json.locked
+                    .parse()
+                    .context("account.locked is not an amount")?,
+            ),
+            code_hash: json
+                .code_hash
+                .parse()
+                .context("account.code_hash is not a hash")?,
         })
     }
 }

@@ -36,25 +36,39 @@ pub(crate) fn genesis_path(data: &Path) -> PathBuf {
 pub(crate) fn open(data: &Path) -> anyhow::Result<Engine> {
     let store = store_path(data);
     if !store.is_dir() {
-        bail!("{} is not a data folder of ordlane (hint: `ordlane demo --data DIR` makes one)", data.display());
+        bail!(
+            "{} is not a data folder of ordlane (hint: `ordlane demo --data DIR` makes one)",
+            data.display()
+        );
     }
-    let storage = FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
+    let storage =
+        FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
     let engine = Engine::builder().store(Arc::new(storage)).build();
     engine.with_context(|| format!("cannot open the chain in {}", data.display()))
 }
 
 /// Opens the chain of a data folder, or begins one there with a genesis.
-pub(crate) fn open_or_begin(data: &Path, genesis: Genesis, threads: Option<usize>) -> anyhow::Result<Engine> {
+pub(crate) fn open_or_begin(
+    data: &Path,
+    genesis: Genesis,
+    threads: Option<usize>,
+) -> anyhow::Result<Engine> {
     let store = store_path(data);
     if !store.exists() && !is_absent_or_empty(data)? && !genesis_path(data).exists() {
-        bail!("{} holds files and no chain; nothing was touched (hint: choose an empty folder)", data.display());
+        bail!(
+            "{} holds files and no chain; nothing was touched (hint: choose an empty folder)",
+            data.display()
+        );
     }
-    let storage = FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
+    let storage =
+        FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
     let mut builder = Engine::builder().store(Arc::new(storage)).genesis(genesis);
     if let Some(threads) = threads {
         builder = builder.threads(threads);
     }
-    builder.build().with_context(|| format!("cannot open the chain in {}", data.display()))
+    builder
+        .build()
+        .with_context(|| format!("cannot open the chain in {}", data.display()))
 }
 
 /// Whether a folder does not exist or has nothing in it.
@@ -62,7 +76,8 @@ pub(crate) fn is_absent_or_empty(folder: &Path) -> anyhow::Result<bool> {
     if !folder.exists() {
         return Ok(true);
     }
-    let mut entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut entries =
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     Ok(entries.next().is_none())
 }
 
@@ -82,7 +97,9 @@ pub(crate) fn read_bounded(path: &Path, limit: usize) -> anyhow::Result<Vec<u8>>
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut bytes = Vec::new();
     let most = (limit as u64).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     if bytes.len() > limit {
         bail!("{} is larger than {limit} bytes", path.display());
     }

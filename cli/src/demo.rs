@@ -59,7 +59,9 @@ pub(crate) struct Args {
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=MAX_THREADS) => Ok(threads),
-        _ => Err(format!("{text} is not a number of threads from 1 to {MAX_THREADS}")),
+        _ => Err(format!(
+            "{text} is not a number of threads from 1 to {MAX_THREADS}"
+        )),
     }
 }
 
@@ -67,10 +69,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let data = args.data.as_deref().unwrap_or(scratch.path());
     if !data_dir::is_absent_or_empty(data)? {
-        bail!("{} is not empty; nothing was touched (hint: choose an empty folder)", data.display());
+        bail!(
+            "{} is not empty; nothing was touched (hint: choose an empty folder)",
+            data.display()
+        );
     }
-    let threads =
-        args.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let threads = args
+        .threads
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
     let generator = workload(args).generator()?;
     let genesis = generator.genesis().clone();
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
@@ -79,10 +85,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", genesis_file.display()))?;
 
     let files = make::block_files(generator, data, threads, args.blocks, args.json)?;
-    let chains = run_chains(data, &scratch.path().join("sequential"), &genesis, threads, &files, args.json)?;
+    let chains = run_chains(
+        data,
+        &scratch.path().join("sequential"),
+        &genesis,
+        threads,
+        &files,
+        args.json,
+    )?;
     let proven = chains.prove(prove_whom(&genesis))?;
     let summary = Summary::new(args, data, threads, &chains, proven)?;
-    if args.json { report::print_json(&summary)? } else { summary.print() }
+    if args.json {
+        report::print_json(&summary)?
+    } else {
+        summary.print()
+    }
     summary.verdict()
 }
 
@@ -111,7 +128,9 @@ fn run_chains(
     let bar = report::progress(files.len() as u64, "executing, twice", quiet);
     for path in files {
         let bytes = data_dir::read_block(path)?;
-        chains.execute(&bytes).with_context(|| format!("cannot execute {}", path.display()))?;
+        chains
+            .execute(&bytes)
+            .with_context(|| format!("cannot execute {}", path.display()))?;
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -120,5 +139,8 @@ fn run_chains(
 
 /// The account that is proven: the first of the genesis.
 fn prove_whom(genesis: &ordlane::primitives::Genesis) -> Address {
-    genesis.accounts().first().map_or(Address::ZERO, |account| account.address)
+    genesis
+        .accounts()
+        .first()
+        .map_or(Address::ZERO, |account| account.address)
 }

@@ -3,10 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use ordlane::{
-    Committed,
-    primitives::ReceiptStatus,
-};
+use ordlane::{Committed, primitives::ReceiptStatus};
 use serde::Serialize;
 
 use crate::{data_dir, report};
@@ -46,7 +43,9 @@ struct BlockJson {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let genesis_in_folder = Some(data_dir::genesis_path(&args.data)).filter(|path| path.exists());
     let engine = match args.genesis.clone().or(genesis_in_folder) {
-        Some(path) => data_dir::open_or_begin(&args.data, data_dir::read_genesis(&path)?, args.threads)?,
+        Some(path) => {
+            data_dir::open_or_begin(&args.data, data_dir::read_genesis(&path)?, args.threads)?
+        }
         None => data_dir::open(&args.data)?,
     };
     let mut done = Vec::new();
@@ -56,8 +55,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let what = || format!("cannot execute {}", path.display());
         let executed = engine.import_block(&bytes).with_context(what)?;
         let txs = executed.receipts().len();
-        let failed =
-            executed.receipts().iter().filter(|receipt| receipt.status != ReceiptStatus::Success).count();
+        let failed = executed
+            .receipts()
+            .iter()
+            .filter(|receipt| receipt.status != ReceiptStatus::Success)
+            .count();
         let gas_used = executed.header().gas_used.0;
         let Committed { head, stages } = engine.commit(executed).with_context(what)?;
         done.push(BlockJson {
@@ -90,6 +92,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             ]
         })
         .collect();
-    report::print_numbers(["file", "height", "txs", "failed", "gas", "ms", "state root"], rows);
+    report::print_numbers(
+        ["file", "height", "txs", "failed", "gas", "ms", "state root"],
+        rows,
+    );
     Ok(())
 }

@@ -60,8 +60,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return report::print_json(&fields);
     }
-    let Value::Object(fields) = fields else { bail!("internal error: an answer without fields") };
-    let lines: Vec<(&str, String)> = fields.iter().map(|(name, value)| (name.as_str(), plain(value))).collect();
+    let Value::Object(fields) = fields else {
+        bail!("internal error: an answer without fields")
+    };
+    let lines: Vec<(&str, String)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), plain(value)))
+        .collect();
     report::print_fields(&lines);
     Ok(())
 }
@@ -72,9 +77,11 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "-".into(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("\n"),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
-        }
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", plain(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
         other => other.to_string(),
     }
 }
@@ -84,8 +91,15 @@ fn block(engine: &Engine, height: BlockHeight) -> anyhow::Result<Value> {
     let (Some(block), Some(receipts)) = (engine.block(height)?, engine.receipts(height)?) else {
         bail!("there is no block {height}; the tip is block {tip}");
     };
-    let Block { header, transactions, .. } = &block;
-    let failed = receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Success).count();
+    let Block {
+        header,
+        transactions,
+        ..
+    } = &block;
+    let failed = receipts
+        .iter()
+        .filter(|receipt| receipt.status != ReceiptStatus::Success)
+        .count();
     let events: usize = receipts.iter().map(|receipt| receipt.events.len()).sum();
     Ok(json!({
         "height": header.number.0,
@@ -109,10 +123,18 @@ fn block(engine: &Engine, height: BlockHeight) -> anyhow::Result<Value> {
 fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
     let payload = &record.transaction.payload;
     let (kind, to, amount) = match &payload.kind {
-        TxKind::Transfer { to, amount } => ("Transfer", Some(to.to_string()), Some(amount.to_string())),
+        TxKind::Transfer { to, amount } => {
+            ("Transfer", Some(to.to_string()), Some(amount.to_string()))
+        }
         _ => ("other", None, None),
     };
-    let Receipt { status, gas_used, fee, events, .. } = &record.receipt;
+    let Receipt {
+        status,
+        gas_used,
+        fee,
+        events,
+        ..
+    } = &record.receipt;
     let status = match status {
         ReceiptStatus::Success => "Success".to_owned(),
         ReceiptStatus::Failed(error) => error.to_string(),
@@ -139,7 +161,12 @@ fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
 fn account(engine: &Engine, address: &Address) -> anyhow::Result<Value> {
     let state = engine.state()?;
     let account = state.account(address)?;
-    let AccountJson { nonce, balance, locked, code_hash } = AccountJson::from(&account);
+    let AccountJson {
+        nonce,
+        balance,
+        locked,
+        code_hash,
+    } = AccountJson::from(&account);
     Ok(json!({
         "address": address.to_string(),
         "present": !account.is_absent(),

@@ -21,7 +21,12 @@ use tracing_subscriber::EnvFilter;
 
 /// Many lanes, one order: blocks of signed transactions, executed in parallel, durable and proven.
 #[derive(Debug, Parser)]
-#[command(name = "ordlane", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "ordlane",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 struct Cli {
     /// Print what happens inside, to standard error: a filter such as `info` or `ordlane=debug`
     #[arg(long, global = true, value_name = "FILTER")]

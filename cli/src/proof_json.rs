@@ -55,9 +55,10 @@ impl ProofJson {
             siblings: proof.proof.siblings.iter().map(Hash::to_string).collect(),
             terminal: match proof.proof.terminal {
                 Terminal::Empty => TerminalJson::Empty,
-                Terminal::Leaf { path, value_hash } => {
-                    TerminalJson::Leaf { path: path.to_string(), value_hash: value_hash.to_string() }
-                }
+                Terminal::Leaf { path, value_hash } => TerminalJson::Leaf {
+                    path: path.to_string(),
+                    value_hash: value_hash.to_string(),
+                },
             },
         }
     }
@@ -66,15 +67,22 @@ impl ProofJson {
     pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<(Self, AccountProof)> {
         let json: Self = serde_json::from_slice(bytes).context("not a proof in JSON")?;
         if json.format != FORMAT {
-            bail!("the proof's format is {:?}, only {FORMAT:?} is known", json.format);
+            bail!(
+                "the proof's format is {:?}, only {FORMAT:?} is known",
+                json.format
+            );
         }
-        let siblings: Result<Vec<Hash>, _> = json.siblings.iter().map(|text| text.parse()).collect();
-        let siblings = Bounded::new(siblings.context("a sibling is not a hash")?).context("too many siblings")?;
+        let siblings: Result<Vec<Hash>, _> =
+            json.siblings.iter().map(|text| text.parse()).collect();
+        let siblings = Bounded::new(siblings.context("a sibling is not a hash")?)
+            .context("too many siblings")?;
         let terminal = match &json.terminal {
             TerminalJson::Empty => Terminal::Empty,
             TerminalJson::Leaf { path, value_hash } => Terminal::Leaf {
                 path: path.parse().context("terminal.path is not a hash")?,
-                value_hash: value_hash.parse().context("terminal.value_hash is not a hash")?,
+                value_hash: value_hash
+                    .parse()
+                    .context("terminal.value_hash is not a hash")?,
             },
         };
         let account = (&json.account).try_into()?;

@@ -4,10 +4,7 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use ordlane::{
-    BlockError, EngineError, SystemError,
-    state::StateError,
-};
+use ordlane::{BlockError, EngineError, SystemError, state::StateError};
 use serde::Serialize;
 
 /// Prints a value as JSON in one document.
@@ -29,7 +26,7 @@ pub(crate) fn print_fields(fields: &[(&str, String)]) {
 pub(crate) fn print_numbers<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) {
     let mut table = plain_table();
     table.set_header(head);
-    rows.into_iter().for_each(|row| drop(table.add_row(row)));
+    table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -38,7 +35,7 @@ pub(crate) fn print_numbers<const N: usize>(head: [&str; N], rows: Vec<[String; 
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table
 }
 
@@ -55,15 +52,25 @@ pub(crate) fn progress(steps: u64, what: &'static str, quiet: bool) -> ProgressB
 }
 
 /// Milliseconds with microseconds behind the point.
-#[expect(clippy::float_arithmetic, reason = "a figure for people, never part of a result")]
+#[expect(
+    clippy::float_arithmetic,
+    reason = "a figure for people, never part of a result"
+)]
 pub(crate) fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// A quotient with two digits behind the point; zero when there is nothing to divide by.
-#[expect(clippy::float_arithmetic, reason = "a figure for people, never part of a result")]
+#[expect(
+    clippy::float_arithmetic,
+    reason = "a figure for people, never part of a result"
+)]
 pub(crate) fn ratio(dividend: f64, divisor: f64) -> f64 {
-    if divisor > 0.0 { (dividend / divisor * 100.0).round() / 100.0 } else { 0.0 }
+    if divisor > 0.0 {
+        (dividend / divisor * 100.0).round() / 100.0
+    } else {
+        0.0
+    }
 }
 
 /// One line: the error, its causes, and a hint where there is one.
@@ -76,7 +83,11 @@ pub(crate) fn error_line(error: &anyhow::Error) -> String {
             parts.push(text);
         }
     }
-    let hint = error.chain().find_map(hint).map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+    let hint = error
+        .chain()
+        .find_map(hint)
+        .map(|hint| format!(" (hint: {hint})"))
+        .unwrap_or_default();
     format!("error: {}{hint}", parts.join(": "))
 }
 
@@ -85,23 +96,29 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         return state_hint(error);
     }
     match cause.downcast_ref::<EngineError>() {
-        Some(EngineError::Block(BlockError::UnknownParent { .. })) => {
-            Some("give the block files in order, beginning above the tip that `ordlane inspect tip` shows")
+        Some(EngineError::Block(BlockError::UnknownParent { .. })) => Some(
+            "give the block files in order, beginning above the tip that `ordlane inspect tip` shows",
+        ),
+        Some(EngineError::System(SystemError::NoGenesis)) => {
+            Some("give the chain's genesis with --genesis FILE")
         }
-        Some(EngineError::System(SystemError::NoGenesis)) => Some("give the chain's genesis with --genesis FILE"),
         _ => None,
     }
 }
 
 const fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
-        StateError::ForeignFolder { .. } => Some("choose an empty folder, or one that ordlane made"),
+        StateError::ForeignFolder { .. } => {
+            Some("choose an empty folder, or one that ordlane made")
+        }
         StateError::Locked { .. } => Some("another process uses this folder; wait until it ends"),
         StateError::UnknownFormat { .. } => Some("use the release that wrote this folder"),
-        StateError::Exhausted { .. } => Some("free some space, then run the command again: nothing acknowledged is lost"),
-        StateError::Damaged { .. } | StateError::LostBlocks { .. } => {
-            Some("the folder was left as it is; restore it from a copy, or replay its blocks into an empty one")
+        StateError::Exhausted { .. } => {
+            Some("free some space, then run the command again: nothing acknowledged is lost")
         }
+        StateError::Damaged { .. } | StateError::LostBlocks { .. } => Some(
+            "the folder was left as it is; restore it from a copy, or replay its blocks into an empty one",
+        ),
         _ => None,
     }
 }

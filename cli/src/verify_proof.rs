@@ -28,8 +28,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let bytes = read_bounded(&args.proof, MAX_PROOF_JSON_BYTES)?;
-    let (json, proof) = ProofJson::parse(&bytes).with_context(|| format!("cannot read {}", args.proof.display()))?;
-    proof.verify(&args.root).with_context(|| format!("{} is refused", args.proof.display()))?;
+    let (json, proof) = ProofJson::parse(&bytes)
+        .with_context(|| format!("cannot read {}", args.proof.display()))?;
+    proof
+        .verify(&args.root)
+        .with_context(|| format!("{} is refused", args.proof.display()))?;
     if args.json {
         return report::print_json(&json!({
             "verified": true,

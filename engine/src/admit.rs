@@ -25,17 +25,26 @@ pub(crate) fn admit(decoded: Decoded, rules: &Rules) -> Result<Admitted, Validat
     let payload = &decoded.tx.payload;
     let auth = &decoded.tx.auth;
     if payload.chain_id != rules.params.chain_id {
-        return Err(ValidationError::WrongChain { expected: rules.params.chain_id, got: payload.chain_id });
+        return Err(ValidationError::WrongChain {
+            expected: rules.params.chain_id,
+            got: payload.chain_id,
+        });
     }
     let signer = auth.address();
     if signer != payload.sender {
-        return Err(ValidationError::SignerMismatch { sender: payload.sender, signer });
+        return Err(ValidationError::SignerMismatch {
+            sender: payload.sender,
+            signer,
+        });
     }
     if let Some(index) = auth.keys().iter().position(signature::is_weak_key) {
         return Err(ValidationError::WeakPublicKey { index });
     }
     if let Some(valid_until) = payload.valid_until.filter(|last| *last < rules.height) {
-        return Err(ValidationError::TxExpired { valid_until, height: rules.height });
+        return Err(ValidationError::TxExpired {
+            valid_until,
+            height: rules.height,
+        });
     }
     if payload.gas_price < rules.params.min_gas_price {
         return Err(ValidationError::GasPriceTooLow {
@@ -45,7 +54,10 @@ pub(crate) fn admit(decoded: Decoded, rules: &Rules) -> Result<Admitted, Validat
     }
     let intrinsic = rules.schedule.intrinsic(payload, auth);
     if payload.gas_limit < intrinsic {
-        return Err(ValidationError::GasLimitTooLow { intrinsic, got: payload.gas_limit });
+        return Err(ValidationError::GasLimitTooLow {
+            intrinsic,
+            got: payload.gas_limit,
+        });
     }
     if payload.gas_limit > rules.params.block_gas_limit {
         return Err(ValidationError::GasLimitTooHigh {

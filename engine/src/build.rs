@@ -51,7 +51,9 @@ impl Engine {
     ) -> Result<Built, EngineError> {
         let parent = self.parent(parent)?;
         let rules = self.rules(&parent, context)?;
-        let vm = Transition { schedule: rules.schedule };
+        let vm = Transition {
+            schedule: rules.schedule,
+        };
         self.build_with(&vm, &parent, &rules, context, candidates)
     }
 
@@ -73,11 +75,19 @@ impl Engine {
         let mut prepared = self.prepare(rules, candidates);
         let mut watch = Stopwatch::start();
         let ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
-        let Prepared { verified, positions, invalid, mut stages } = prepared;
+        let Prepared {
+            verified,
+            positions,
+            invalid,
+            mut stages,
+        } = prepared;
         stages.execute = watch.lap();
 
         let position_of = |index: usize| positions.get(index).copied().unwrap_or(index);
-        let refused = ran.left_out.iter().map(|(index, reason)| (position_of(*index), reason.clone()));
+        let refused = ran
+            .left_out
+            .iter()
+            .map(|(index, reason)| (position_of(*index), reason.clone()));
         let mut left_out: Vec<LeftOut> = invalid
             .into_iter()
             .map(|(position, error)| (position, error.into()))
@@ -101,19 +111,34 @@ impl Engine {
         M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
     {
         for _ in 0..MAX_QUARANTINED {
-            let run =
-                execute::run(&self.executor, vm, &parent.state, &prepared.verified, rules, OnInvalid::LeaveOut);
+            let run = execute::run(
+                &self.executor,
+                vm,
+                &parent.state,
+                &prepared.verified,
+                rules,
+                OnInvalid::LeaveOut,
+            );
             match run {
                 Err(EngineError::Block(BlockError::Panicked { index, message })) => {
                     tracing::error!(index, message, "a candidate panicked and is left out");
                     prepared.verified.remove(index);
                     let position = prepared.positions.remove(index);
-                    prepared.invalid.push((position, ValidationError::Quarantined));
+                    prepared
+                        .invalid
+                        .push((position, ValidationError::Quarantined));
                 }
                 other => return other,
             }
         }
-        execute::run(&self.executor, vm, &parent.state, &prepared.verified, rules, OnInvalid::LeaveOut)
+        execute::run(
+            &self.executor,
+            vm,
+            &parent.state,
+            &prepared.verified,
+            rules,
+            OnInvalid::LeaveOut,
+        )
     }
 }
 

@@ -7,16 +7,11 @@ use std::{
 };
 
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
-use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, codec};
+use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, Tree};
 
-use crate::{
-    Engine, EngineError, SystemError,
-    engine::Durable,
-    layer::Layers,
-    seal,
-};
+use crate::{Engine, EngineError, SystemError, engine::Durable, layer::Layers, seal};
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
 #[derive(Debug, Default)]
@@ -62,15 +57,27 @@ impl EngineBuilder {
     /// [`SystemError`] when the store cannot be opened, is damaged, began with another genesis, or is empty and no
     /// genesis was given; or when the threads cannot be started.
     pub fn build(self) -> Result<Engine, EngineError> {
-        let threads =
-            self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
-        let config = DispatcherConfig { threads, ..DispatcherConfig::default() };
-        let dispatcher = Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
+        let threads = self
+            .threads
+            .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+        let config = DispatcherConfig {
+            threads,
+            ..DispatcherConfig::default()
+        };
+        let dispatcher =
+            Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
         let dispatcher = Arc::new(dispatcher);
-        let config = Config { threads, mode: self.mode, ..Config::default() };
+        let config = Config {
+            threads,
+            mode: self.mode,
+            ..Config::default()
+        };
         let executor = Executor::new(config).map_err(|error| SystemError::Threads(error.into()))?;
-        let storage = self.storage.unwrap_or_else(|| Arc::new(MemoryStorage::default()));
-        let store = StateStore::open(storage, Arc::<Dispatcher>::clone(&dispatcher)).map_err(SystemError::from)?;
+        let storage = self
+            .storage
+            .unwrap_or_else(|| Arc::new(MemoryStorage::default()));
+        let store = StateStore::open(storage, Arc::<Dispatcher>::clone(&dispatcher))
+            .map_err(SystemError::from)?;
 
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
@@ -79,27 +86,45 @@ impl EngineBuilder {
             check_genesis(&store, genesis)?;
         }
         let durable = durable_block(&store)?;
-        Ok(Engine { store, dispatcher, executor, layers: Layers::default(), durable: RwLock::new(durable) })
+        Ok(Engine {
+            store,
+            dispatcher,
+            executor,
+            layers: Layers::default(),
+            durable: RwLock::new(durable),
+        })
     }
 }
 
 /// Commits block 0.
-fn begin(store: &StateStore, genesis: &Genesis, dispatcher: &Dispatcher) -> Result<(), SystemError> {
+fn begin(
+    store: &StateStore,
+    genesis: &Genesis,
+    dispatcher: &Dispatcher,
+) -> Result<(), SystemError> {
     genesis.validate()?;
     let changes: Vec<Change> = genesis
         .state()
         .into_iter()
-        .map(|(key, value)| Change { key, old: None, new: Some(value) })
+        .map(|(key, value)| Change {
+            key,
+            old: None,
+            new: Some(value),
+        })
         .collect();
     let tree = seal::update_tree(&Tree::empty(), &changes, dispatcher);
     let header = genesis.header(tree.root(), dispatcher);
-    let block = Block { header, proposer_signature: [0; 64], transactions: Vec::new() };
+    let block = Block {
+        header,
+        proposer_signature: [0; 64],
+        transactions: Vec::new(),
+    };
     store.commit(BlockCommit {
-        header: &block.header,
+        header: block.header.clone(),
         block_bytes: codec::encode(&block),
-        receipts: &[],
-        tx_ids: &[],
-        changes: &changes,
+        receipts_bytes: codec::encode(&Receipts::default()),
+        tx_ids: Vec::new(),
+        changes,
         tree,
     })?;
     Ok(())
@@ -113,17 +138,28 @@ fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemErro
         return Ok(());
     }
     let stored = <[u8; 32]>::try_from(&*stored).map_or(Hash::ZERO, Hash);
-    Err(SystemError::OtherGenesis { stored: stored.to_string(), given: given.to_string() })
+    Err(SystemError::OtherGenesis {
+        stored: stored.to_string(),
+        given: given.to_string(),
+    })
 }
 
 fn durable_block(store: &StateStore) -> Result<Durable, SystemError> {
     let tip = store.tip().ok_or(SystemError::NoGenesis)?;
     let header = block_at(store, tip.height)?.header;
-    Ok(Durable { hash: tip.block_hash, header })
+    Ok(Durable {
+        hash: tip.block_hash,
+        header,
+    })
 }
 
 fn block_at(store: &StateStore, height: BlockHeight) -> Result<Block, SystemError> {
     let what = "block";
-    let bytes = store.block_bytes(height)?.ok_or(SystemError::Corrupt { what, source: None })?;
-    codec::decode(&bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) })
+    let bytes = store
+        .block_bytes(height)?
+        .ok_or(SystemError::Corrupt { what, source: None })?;
+    codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
+        what,
+        source: Some(source),
+    })
 }

@@ -2,10 +2,13 @@
 
 use std::sync::PoisonError;
 
-use ordlane_primitives::codec;
+use ordlane_primitives::{Receipt, ReceiptStatus, codec};
 use ordlane_state::BlockCommit;
 
-use crate::{BlockError, Engine, EngineError, Executed, Head, Stages, engine::Durable, stages::Stopwatch};
+use crate::{
+    BlockError, Engine, EngineError, Executed, Head, Stages, SystemError, engine::Durable,
+    stages::Stopwatch,
+};
 
 /// A block that is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ impl Engine {
     /// Executed blocks that stand beside it can still be read, but not committed or built upon.
     ///
     /// # Errors
-    /// [`BlockError::NotOnTip`] when it does not stand on the durable block; [`SystemError`](crate::SystemError) when the
+    /// [`BlockError::NotOnTip`] when it does not stand on the durable block; [`SystemError`] when the
     /// store fails. After a failed write every further commit is refused until the store is opened anew.
     #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
     pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
@@ -30,20 +33,34 @@ impl Engine {
         let mut watch = Stopwatch::start();
         let hash = executed.hash();
         if executed.header().parent_hash != durable.hash {
-            return Err(BlockError::NotOnTip { hash, durable: durable.hash }.into());
+            return Err(BlockError::NotOnTip {
+                hash,
+                durable: durable.hash,
+            }
+            .into());
         }
         let head = executed.head();
-        let Executed { layer, block, receipts, tx_ids, mut stages } = executed;
-        self.store.commit(BlockCommit {
-            header: &block.header,
+        let Executed {
+            layer,
+            block,
+            receipts,
+            tx_ids,
+            mut stages,
+        } = executed;
+        let commit = BlockCommit {
+            header: block.header.clone(),
             block_bytes: codec::encode(&block),
-            receipts: &receipts,
-            tx_ids: &tx_ids,
-            changes: &layer.changes,
+            receipts_bytes: codec::encode(&receipts),
+            tx_ids,
+            changes: layer.changes.clone(),
             tree: layer.tree.clone(),
-        })?;
+        };
+        self.store.commit(commit).map_err(SystemError::from)?;
         layer.detach();
-        *durable = Durable { header: block.header, hash };
+        *durable = Durable {
+            header: block.header,
+            hash,
+        };
         drop(durable);
         stages.persist = watch.lap();
         record(&stages, &receipts);
@@ -51,9 +68,11 @@ impl Engine {
     }
 }
 
-fn record(stages: &Stages, receipts: &[ordlane_primitives::Receipt]) {
-    let failed =
-        receipts.iter().filter(|receipt| receipt.status != ordlane_primitives::ReceiptStatus::Success).count();
+fn record(stages: &Stages, receipts: &[Receipt]) {
+    let failed = receipts
+        .iter()
+        .filter(|receipt| receipt.status != ReceiptStatus::Success)
+        .count();
     metrics::counter!("ordlane_blocks_committed_total").increment(1);
     metrics::counter!("ordlane_transactions_committed_total").increment(receipts.len() as u64);
     metrics::counter!("ordlane_transactions_failed_total").increment(failed as u64);

@@ -17,7 +17,11 @@ impl BlockContext {
     /// A context without extra data.
     #[must_use]
     pub fn new(timestamp_ms: TimestampMs, proposer: Address) -> Self {
-        Self { timestamp_ms, proposer, extra: Extra::default() }
+        Self {
+            timestamp_ms,
+            proposer,
+            extra: Extra::default(),
+        }
     }
 }
 
@@ -34,6 +38,10 @@ pub struct Head {
 
 impl Head {
     pub(crate) const fn of(header: &BlockHeader, hash: BlockHash) -> Self {
-        Self { height: header.number, hash, state_root: header.state_root }
+        Self {
+            height: header.number,
+            hash,
+            state_root: header.state_root,
+        }
     }
 }

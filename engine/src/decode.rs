@@ -19,7 +19,11 @@ impl Decoded {
     /// [`ValidationError::Decode`], which names what is wrong and where.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValidationError> {
         let (tx, id) = Transaction::decode_with_id(bytes)?;
-        Ok(Self { tx, id, bytes: bytes.to_vec() })
+        Ok(Self {
+            tx,
+            id,
+            bytes: bytes.to_vec(),
+        })
     }
 
     /// The transaction.

@@ -11,7 +11,8 @@ use ordlane_scheduler::Executor;
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
-    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError, ValidationError,
+    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
+    ValidationError,
     admit::{Rules, admit},
     decode::Decoded,
     execute::{self, OnInvalid, ParentState, Ran, Transition},
@@ -103,7 +104,11 @@ impl Engine {
     ) -> Result<Executed, EngineError> {
         let limit = rules.params.max_block_txs as usize;
         if transactions.len() > limit {
-            return Err(BlockError::TooManyTransactions { count: transactions.len(), limit }.into());
+            return Err(BlockError::TooManyTransactions {
+                count: transactions.len(),
+                limit,
+            }
+            .into());
         }
         let prepared = self.prepare(rules, transactions);
         if let Some((index, source)) = prepared.invalid.into_iter().next() {
@@ -111,11 +116,27 @@ impl Engine {
         }
         let mut watch = Stopwatch::start();
         let mut stages = prepared.stages;
-        let vm = Transition { schedule: rules.schedule };
-        let ran =
-            execute::run(&self.executor, &vm, &parent.state, &prepared.verified, rules, OnInvalid::Refuse)?;
+        let vm = Transition {
+            schedule: rules.schedule,
+        };
+        let ran = execute::run(
+            &self.executor,
+            &vm,
+            &parent.state,
+            &prepared.verified,
+            rules,
+            OnInvalid::Refuse,
+        )?;
         stages.execute = watch.lap();
-        self.seal(parent, rules, context, prepared.verified, ran, transactions_root, stages)
+        self.seal(
+            parent,
+            rules,
+            context,
+            prepared.verified,
+            ran,
+            transactions_root,
+            stages,
+        )
     }
 
     /// The parent with this hash, and its state.
@@ -126,47 +147,79 @@ impl Engine {
                 head: Head::of(&durable.header, durable.hash),
                 header: durable.header.clone(),
                 tree: self.store.tree(),
-                state: ParentState { store: &self.store, layers: Vec::new() },
+                state: ParentState {
+                    store: &self.store,
+                    layers: Vec::new(),
+                },
                 _durable: durable,
             });
         }
-        let layer = self.layers.find(hash).ok_or(BlockError::UnknownParent { parent: *hash })?;
+        let layer = self
+            .layers
+            .find(hash)
+            .ok_or(BlockError::UnknownParent { parent: *hash })?;
         let layers = layer.chain(&durable.hash)?;
         Ok(Parent {
             head: Head::of(&layer.header, layer.hash),
             header: layer.header.clone(),
             tree: layer.tree.clone(),
-            state: ParentState { store: &self.store, layers },
+            state: ParentState {
+                store: &self.store,
+                layers,
+            },
             _durable: durable,
         })
     }
 
     /// The rules for the block after `parent`, from the parent's state.
-    pub(crate) fn rules(&self, parent: &Parent<'_>, context: &BlockContext) -> Result<Rules, EngineError> {
+    pub(crate) fn rules(
+        &self,
+        parent: &Parent<'_>,
+        context: &BlockContext,
+    ) -> Result<Rules, EngineError> {
         if context.timestamp_ms <= parent.header.timestamp_ms {
-            return Err(
-                BlockError::Timestamp { parent: parent.header.timestamp_ms, got: context.timestamp_ms }.into()
-            );
+            return Err(BlockError::Timestamp {
+                parent: parent.header.timestamp_ms,
+                got: context.timestamp_ms,
+            }
+            .into());
         }
         let height = execute::height_above(parent.head.height)?;
         let what = "chain parameters";
-        let bytes = parent.state.value(&RawKey::params())?.ok_or(SystemError::Corrupt { what, source: None })?;
-        let params: ChainParams =
-            codec::decode(&bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) })?;
+        let bytes = parent
+            .state
+            .value(&RawKey::params())?
+            .ok_or(SystemError::Corrupt { what, source: None })?;
+        let params: ChainParams = codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
+            what,
+            source: Some(source),
+        })?;
         let schedule = params.schedule().map_err(SystemError::Genesis)?;
-        Ok(Rules { params, schedule, height })
+        Ok(Rules {
+            params,
+            schedule,
+            height,
+        })
     }
 
     /// Stages 1 to 3: decode, admit, verify.
     pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
-        debug_assert!(transactions.len() <= MAX_BLOCK_TXS, "the caller compares with the chain's limit");
+        debug_assert!(
+            transactions.len() <= MAX_BLOCK_TXS,
+            "the caller compares with the chain's limit"
+        );
         let mut watch = Stopwatch::start();
         let mut stages = Stages::default();
-        let admitted = self.dispatcher.lanes().map_chunks(transactions, DECODES_PER_TASK, |part| {
-            part.iter()
-                .map(|bytes| Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules)))
-                .collect()
-        });
+        let admitted = self
+            .dispatcher
+            .lanes()
+            .map_chunks(transactions, DECODES_PER_TASK, |part| {
+                part.iter()
+                    .map(|bytes| {
+                        Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules))
+                    })
+                    .collect()
+            });
         stages.decode = watch.lap();
         let outcomes = verify(admitted, self.dispatcher.as_ref());
         stages.verify = watch.lap();
@@ -181,11 +234,19 @@ impl Engine {
                 Err(error) => invalid.push((position, error)),
             }
         }
-        Prepared { verified, positions, invalid, stages }
+        Prepared {
+            verified,
+            positions,
+            invalid,
+            stages,
+        }
     }
 
     /// Stage 5: what ran becomes a block with a header, and a layer of state.
-    #[expect(clippy::too_many_arguments, reason = "one call site per way of making a block, each value once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site per way of making a block, each value once"
+    )]
     pub(crate) fn seal(
         &self,
         parent: &Parent<'_>,
@@ -197,7 +258,14 @@ impl Engine {
         mut stages: Stages,
     ) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
-        let Ran { receipts, included, mut writes, gas_used, fees, .. } = ran;
+        let Ran {
+            receipts,
+            included,
+            mut writes,
+            gas_used,
+            fees,
+            ..
+        } = ran;
         let (tx_ids, transactions) = select(verified, &included);
         seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
         let changes = seal::changes(&writes, &parent.state)?;
@@ -211,11 +279,28 @@ impl Engine {
         };
         let header = seal::header(parent, rules, context, &body, &self.dispatcher);
         let below = parent.state.layers.first().cloned();
-        let layer = Arc::new(Layer::new(header.hash(), header.clone(), changes, tree, below));
-        self.layers.insert(&layer, parent.state.layers.len().saturating_add(1))?;
+        let layer = Arc::new(Layer::new(
+            header.hash(),
+            header.clone(),
+            changes,
+            tree,
+            below,
+        ));
+        self.layers
+            .insert(&layer, parent.state.layers.len().saturating_add(1))?;
         stages.hash = watch.lap();
-        let block = Block { header, proposer_signature: [0; 64], transactions };
-        Ok(Executed { layer, block, receipts, tx_ids, stages })
+        let block = Block {
+            header,
+            proposer_signature: [0; 64],
+            transactions,
+        };
+        Ok(Executed {
+            layer,
+            block,
+            receipts,
+            tx_ids,
+            stages,
+        })
     }
 }
 

@@ -6,8 +6,8 @@
 //! - [`SystemError`]: the operator. The handle is poisoned where a write failed; the store is at its last durable block.
 
 use ordlane_primitives::{
-    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorCode, Gas, GasPrice, GenesisError, Nonce, TimestampMs,
-    TxId, codec::DecodeError,
+    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorCode, Gas, GasPrice, GenesisError,
+    Nonce, TimestampMs, TxId, codec::DecodeError,
 };
 use ordlane_state::StateError;
 
@@ -175,7 +175,9 @@ pub enum BlockError {
         durable: BlockHash,
     },
     /// Too many executed blocks are held, or they are stacked too deep.
-    #[error("{live} executed blocks are held and {depth} stacked, at most {max_live} and {max_depth} are allowed")]
+    #[error(
+        "{live} executed blocks are held and {depth} stacked, at most {max_live} and {max_depth} are allowed"
+    )]
     TooManyExecuted {
         /// How many are held.
         live: usize,
@@ -227,7 +229,9 @@ pub enum BlockError {
         source: ValidationError,
     },
     /// A transaction brings the gas above the block's limit.
-    #[error("transaction {index} brings the block's gas to {gas_used}, at most {limit} are allowed")]
+    #[error(
+        "transaction {index} brings the block's gas to {gas_used}, at most {limit} are allowed"
+    )]
     GasLimit {
         /// Its position.
         index: usize,

@@ -10,9 +10,10 @@ mod transition;
 use ordlane_primitives::{Amount, BlockHeight, Receipt};
 use ordlane_scheduler::{Executor, RunError, Vm};
 
+pub use self::collect::Refusal;
 pub(crate) use self::{
     base::ParentState,
-    collect::{AccountWrites, Collector, OnInvalid, Refusal},
+    collect::{AccountWrites, Collector, OnInvalid},
     transition::{Key, Outcome, Transition, Value},
 };
 use crate::{BlockError, EngineError, SystemError, admit::Rules, verify::Verified};
@@ -52,9 +53,11 @@ where
     let ran = collector.finish(txs.len())?;
     match outcome {
         Ok(_) => Ok(ran),
-        Err(RunError::Panicked { index, message }) => {
-            Err(BlockError::Panicked { index: index.as_usize(), message }.into())
+        Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
+            index: index.as_usize(),
+            message,
         }
+        .into()),
         Err(RunError::Base { source, .. }) => Err(source.into()),
         Err(other) => Err(SystemError::Internal(describe(&other)).into()),
     }

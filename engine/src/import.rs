@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use ordlane_primitives::{BLOCK_VERSION, Block, BlockHeader, codec};
 
-use crate::{BlockContext, BlockError, Engine, EngineError, Executed, engine::Parent, seal, stages::Stopwatch};
+use crate::{
+    BlockContext, BlockError, Engine, EngineError, Executed, engine::Parent, seal,
+    stages::Stopwatch,
+};
 
 impl Engine {
     /// Executes a block, given as its canonical bytes, and compares its header with the result. Nothing becomes durable.
@@ -31,11 +34,20 @@ impl Engine {
         check_before(given, &parent, &rules)?;
         watch.lap();
         let transactions_root = seal::transactions_root(&block.transactions, &self.dispatcher);
-        expect_field("transactions_root", &transactions_root, &given.transactions_root)?;
+        expect_field(
+            "transactions_root",
+            &transactions_root,
+            &given.transactions_root,
+        )?;
         let hash = watch.lap();
 
-        let mut executed =
-            self.execute_on(&parent, &rules, &context, &block.transactions, Some(transactions_root))?;
+        let mut executed = self.execute_on(
+            &parent,
+            &rules,
+            &context,
+            &block.transactions,
+            Some(transactions_root),
+        )?;
         check_after(given, executed.header())?;
         executed.block.proposer_signature = block.proposer_signature;
         executed.stages.decode = executed.stages.decode.saturating_add(decode);
@@ -62,16 +74,32 @@ fn check_before(
 /// The fields that only execution gives; and, since they are all there is, the whole header.
 fn check_after(given: &BlockHeader, computed: &BlockHeader) -> Result<(), BlockError> {
     expect_field("gas_used", &computed.gas_used, &given.gas_used)?;
-    expect_field("receipts_root", &computed.receipts_root, &given.receipts_root)?;
+    expect_field(
+        "receipts_root",
+        &computed.receipts_root,
+        &given.receipts_root,
+    )?;
     expect_field("events_root", &computed.events_root, &given.events_root)?;
-    expect_field("compute_receipts_root", &computed.compute_receipts_root, &given.compute_receipts_root)?;
+    expect_field(
+        "compute_receipts_root",
+        &computed.compute_receipts_root,
+        &given.compute_receipts_root,
+    )?;
     expect_field("state_root", &computed.state_root, &given.state_root)?;
     expect_field("hash", &computed.hash(), &given.hash())
 }
 
-fn expect_field<T: PartialEq + Display>(field: &'static str, expected: &T, got: &T) -> Result<(), BlockError> {
+fn expect_field<T: PartialEq + Display>(
+    field: &'static str,
+    expected: &T,
+    got: &T,
+) -> Result<(), BlockError> {
     if expected == got {
         return Ok(());
     }
-    Err(BlockError::Header { field, expected: expected.to_string(), got: got.to_string() })
+    Err(BlockError::Header {
+        field,
+        expected: expected.to_string(),
+        got: got.to_string(),
+    })
 }

@@ -34,12 +34,21 @@ impl Layer {
         tree: Tree,
         parent: Option<Arc<Self>>,
     ) -> Self {
-        Self { hash, header, changes, tree, parent: Mutex::new(parent) }
+        Self {
+            hash,
+            header,
+            changes,
+            tree,
+            parent: Mutex::new(parent),
+        }
     }
 
     /// What this block says of a key: nothing, or its value, or that it is absent.
     pub(crate) fn value(&self, key: &RawKey) -> Option<Option<&[u8]>> {
-        let at = self.changes.binary_search_by(|change| change.key.cmp(key)).ok()?;
+        let at = self
+            .changes
+            .binary_search_by(|change| change.key.cmp(key))
+            .ok()?;
         self.changes.get(at).map(|change| change.new.as_deref())
     }
 
@@ -49,11 +58,17 @@ impl Layer {
     }
 
     fn parent(&self) -> Option<Arc<Self>> {
-        self.parent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.parent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// This layer and those below it, newest first, down to the durable block.
-    pub(crate) fn chain(self: &Arc<Self>, durable: &BlockHash) -> Result<Vec<Arc<Self>>, BlockError> {
+    pub(crate) fn chain(
+        self: &Arc<Self>,
+        durable: &BlockHash,
+    ) -> Result<Vec<Arc<Self>>, BlockError> {
         let mut chain = vec![Arc::clone(self)];
         let mut lowest = Arc::clone(self);
         while lowest.header.parent_hash != *durable {
@@ -62,7 +77,12 @@ impl Layer {
                     chain.push(Arc::clone(&below));
                     lowest = below;
                 }
-                None => return Err(BlockError::StaleParent { parent: self.hash, durable: *durable }),
+                None => {
+                    return Err(BlockError::StaleParent {
+                        parent: self.hash,
+                        durable: *durable,
+                    });
+                }
             }
         }
         Ok(chain)
@@ -72,10 +92,19 @@ impl Layer {
 impl Drop for Layer {
     /// Unlinks iteratively, so that no depth of stacking can exhaust the stack.
     fn drop(&mut self) {
-        let mut next = self.parent.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let mut next = self
+            .parent
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         while let Some(layer) = next {
-            next = Arc::into_inner(layer)
-                .and_then(|mut layer| layer.parent.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            next = Arc::into_inner(layer).and_then(|mut layer| {
+                layer
+                    .parent
+                    .get_mut()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take()
+            });
         }
     }
 }
@@ -103,7 +132,10 @@ impl Layers {
 
     /// The layer of a block.
     pub(crate) fn find(&self, hash: &BlockHash) -> Option<Arc<Layer>> {
-        self.live().into_iter().rev().find(|layer| layer.hash == *hash)
+        self.live()
+            .into_iter()
+            .rev()
+            .find(|layer| layer.hash == *hash)
     }
 
     /// All that are held, in the order in which they were executed.

@@ -15,12 +15,21 @@ impl Engine {
     /// [`SystemError`] when the store fails.
     pub fn prove(&self, address: &Address) -> Result<AccountProof, EngineError> {
         let _durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-        let Proven { value, proof, .. } = self.store.prove(RawKey::account(address).as_bytes()).map_err(SystemError::from)?;
+        let Proven { value, proof, .. } = self
+            .store
+            .prove(RawKey::account(address).as_bytes())
+            .map_err(SystemError::from)?;
         let account = match value {
             None => Account::default(),
-            Some(bytes) => codec::decode(&bytes)
-                .map_err(|source| SystemError::Corrupt { what: "account", source: Some(source) })?,
+            Some(bytes) => codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
+                what: "account",
+                source: Some(source),
+            })?,
         };
-        Ok(AccountProof { address: *address, account, proof })
+        Ok(AccountProof {
+            address: *address,
+            account,
+            proof,
+        })
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::PoisonError;
 
 use ordlane_primitives::{
-    Account, Address, Block, BlockHash, BlockHeight, ChainParams, RawKey, Receipt, Transaction, TxId, codec,
+    Account, Address, Block, BlockHash, BlockHeight, ChainParams, RawKey, Receipt, Receipts,
+    Transaction, TxId, codec,
 };
 
 use crate::{
-    Engine, EngineError, Executed, Head, SystemError,
-    engine::Parent,
-    execute::ParentState,
+    Engine, EngineError, Executed, Head, SystemError, engine::Parent, execute::ParentState,
 };
 
 /// The state after one block. While it lives, nothing is committed.
@@ -63,9 +62,14 @@ impl Engine {
         self.layers
             .live()
             .iter()
-            .filter(|layer| layer.header.number > durable.header.number && layer.chain(&durable.hash).is_ok())
+            .filter(|layer| {
+                layer.header.number > durable.header.number && layer.chain(&durable.hash).is_ok()
+            })
             .max_by_key(|layer| layer.header.number)
-            .map_or_else(|| Head::of(&durable.header, durable.hash), |layer| Head::of(&layer.header, layer.hash))
+            .map_or_else(
+                || Head::of(&durable.header, durable.hash),
+                |layer| Head::of(&layer.header, layer.hash),
+            )
     }
 
     /// The durable state.
@@ -74,7 +78,9 @@ impl Engine {
     /// [`SystemError`] when the store fails.
     pub fn state(&self) -> Result<StateView<'_>, EngineError> {
         let hash = self.durable_head().hash;
-        Ok(StateView { parent: self.parent(&hash)? })
+        Ok(StateView {
+            parent: self.parent(&hash)?,
+        })
     }
 
     /// The state after an executed block.
@@ -82,7 +88,9 @@ impl Engine {
     /// # Errors
     /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when another block was committed in its place.
     pub fn state_after(&self, executed: &Executed) -> Result<StateView<'_>, EngineError> {
-        Ok(StateView { parent: self.parent(&executed.hash())? })
+        Ok(StateView {
+            parent: self.parent(&executed.hash())?,
+        })
     }
 
     /// The chain's parameters, as the durable state has them.
@@ -90,9 +98,14 @@ impl Engine {
     /// # Errors
     /// [`SystemError`] when the store fails.
     pub fn params(&self) -> Result<ChainParams, EngineError> {
-        let state = ParentState { store: &self.store, layers: Vec::new() };
+        let state = ParentState {
+            store: &self.store,
+            layers: Vec::new(),
+        };
         let what = "chain parameters";
-        let bytes = state.value(&RawKey::params())?.ok_or(SystemError::Corrupt { what, source: None })?;
+        let bytes = state
+            .value(&RawKey::params())?
+            .ok_or(SystemError::Corrupt { what, source: None })?;
         decoded(what, &bytes)
     }
 
@@ -121,7 +134,14 @@ impl Engine {
     /// # Errors
     /// As [`Engine::block`].
     pub fn receipts(&self, height: BlockHeight) -> Result<Option<Vec<Receipt>>, EngineError> {
-        Ok(self.store.receipts(height).map_err(SystemError::from)?)
+        let Some(bytes) = self
+            .store
+            .receipts_bytes(height)
+            .map_err(SystemError::from)?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(decoded::<Receipts>("receipts", &bytes)?.into_vec()))
     }
 
     /// The durable transaction with an id.
@@ -135,13 +155,30 @@ impl Engine {
         let missing = |what| SystemError::Corrupt { what, source: None };
         let block = self.block(height)?.ok_or_else(|| missing("block"))?;
         let receipts = self.receipts(height)?.ok_or_else(|| missing("receipts"))?;
-        let bytes = block.transactions.get(index as usize).ok_or_else(|| missing("transaction"))?;
+        let bytes = block
+            .transactions
+            .get(index as usize)
+            .ok_or_else(|| missing("transaction"))?;
         let transaction = decoded("transaction", bytes)?;
-        let receipt = receipts.into_iter().nth(index as usize).ok_or_else(|| missing("receipt"))?;
-        Ok(Some(TransactionRecord { height, index, transaction, receipt }))
+        let receipt = receipts
+            .into_iter()
+            .nth(index as usize)
+            .ok_or_else(|| missing("receipt"))?;
+        Ok(Some(TransactionRecord {
+            height,
+            index,
+            transaction,
+            receipt,
+        }))
     }
 }
 
 fn decoded<T: codec::Canonical>(what: &'static str, bytes: &[u8]) -> Result<T, EngineError> {
-    codec::decode(bytes).map_err(|source| SystemError::Corrupt { what, source: Some(source) }.into())
+    codec::decode(bytes).map_err(|source| {
+        SystemError::Corrupt {
+            what,
+            source: Some(source),
+        }
+        .into()
+    })
 }

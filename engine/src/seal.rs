@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use ordlane_gpu_kernels::{Dispatcher, Lanes};
 use ordlane_primitives::{
-    Account, Address, Amount, BLOCK_VERSION, BlockHeader, FeeRule, Gas, Hash, RawKey, Receipt, TxBytes,
-    batch::BatchHasher,
-    codec,
+    Account, Address, Amount, BLOCK_VERSION, BlockHeader, FeeRule, Gas, Hash, RawKey, Receipt,
+    TxBytes, codec,
     list::{self, ListKind},
 };
 use ordlane_state::{Change, Tree, hash_changes};
@@ -48,17 +47,25 @@ pub(crate) fn end_phase(
 }
 
 /// The raw keys whose value differs from the parent's, ascending, with both values.
-pub(crate) fn changes(writes: &AccountWrites, parent: &ParentState<'_>) -> Result<Vec<Change>, SystemError> {
+pub(crate) fn changes(
+    writes: &AccountWrites,
+    parent: &ParentState<'_>,
+) -> Result<Vec<Change>, SystemError> {
     let mut changes = BTreeMap::new();
     for (address, account) in writes {
         let key = RawKey::account(address);
         let old = parent.value(&key)?;
-        let new = account.filter(|account: &Account| !account.is_absent()).map(|account| codec::encode(&account));
+        let new = account
+            .filter(|account: &Account| !account.is_absent())
+            .map(|account| codec::encode(&account));
         if old != new {
             changes.insert(key, (old, new));
         }
     }
-    Ok(changes.into_iter().map(|(key, (old, new))| Change { key, old, new }).collect())
+    Ok(changes
+        .into_iter()
+        .map(|(key, (old, new))| Change { key, old, new })
+        .collect())
 }
 
 /// The parent's tree with the changes in it.
@@ -68,7 +75,12 @@ pub(crate) fn update_tree(parent: &Tree, changes: &[Change], dispatcher: &Dispat
 
 /// The root of the full bytes of transactions.
 pub(crate) fn transactions_root(transactions: &[TxBytes], dispatcher: &Dispatcher) -> Hash {
-    root(ListKind::Transactions, transactions, Vec::as_slice, dispatcher)
+    root(
+        ListKind::Transactions,
+        transactions,
+        Vec::as_slice,
+        dispatcher,
+    )
 }
 
 /// The header of a block whose state root is known.
@@ -79,12 +91,19 @@ pub(crate) fn header(
     body: &Body<'_>,
     dispatcher: &Dispatcher,
 ) -> BlockHeader {
-    let receipts = dispatcher.lanes().map_chunks(body.receipts, LEAVES_PER_TASK, |part| {
-        part.iter().map(codec::encode).collect()
-    });
+    let receipts = dispatcher
+        .lanes()
+        .map_chunks(body.receipts, LEAVES_PER_TASK, |part| {
+            part.iter().map(codec::encode).collect()
+        });
     let events: Vec<Vec<u8>> = (0_u32..)
         .zip(body.receipts)
-        .flat_map(|(index, receipt)| receipt.events.iter().map(move |event| list::event_item(index, event)))
+        .flat_map(|(index, receipt)| {
+            receipt
+                .events
+                .iter()
+                .map(move |event| list::event_item(index, event))
+        })
         .collect();
     BlockHeader {
         version: BLOCK_VERSION,
@@ -115,7 +134,12 @@ pub(crate) struct Body<'a> {
     pub(crate) gas_used: Gas,
 }
 
-fn root<T: Sync>(kind: ListKind, items: &[T], bytes: fn(&T) -> &[u8], dispatcher: &Dispatcher) -> Hash {
+fn root<T: Sync>(
+    kind: ListKind,
+    items: &[T],
+    bytes: fn(&T) -> &[u8],
+    dispatcher: &Dispatcher,
+) -> Hash {
     let lanes: &Lanes = dispatcher.lanes();
     let leaves = lanes.map_chunks(items, LEAVES_PER_TASK, |part| {
         part.iter().map(|item| kind.leaf(bytes(item))).collect()

@@ -24,13 +24,21 @@ impl Stages {
     /// The times, in the order of [`Stages::NAMES`].
     #[must_use]
     pub const fn times(&self) -> [Duration; 5] {
-        [self.decode, self.verify, self.execute, self.hash, self.persist]
+        [
+            self.decode,
+            self.verify,
+            self.execute,
+            self.hash,
+            self.persist,
+        ]
     }
 
     /// All stages together.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.times().into_iter().fold(Duration::ZERO, Duration::saturating_add)
+        self.times()
+            .into_iter()
+            .fold(Duration::ZERO, Duration::saturating_add)
     }
 
     /// The stages of two blocks, one after the other.
@@ -64,7 +72,10 @@ impl Stopwatch {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "stage times are reported and never reach a result")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "stage times are reported and never reach a result"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -27,7 +27,11 @@ pub(crate) fn verify(
         .flat_map(|item| {
             let message = item.decoded.id.as_bytes().as_slice();
             let signatures = item.decoded.tx.auth.signatures();
-            signatures.map(move |(key, signature)| SignatureCheck { key, message, signature })
+            signatures.map(move |(key, signature)| SignatureCheck {
+                key,
+                message,
+                signature,
+            })
         })
         .collect();
     let mut verdicts = verifier.verify_batch(&checks).into_iter();
@@ -42,8 +46,16 @@ pub(crate) fn verify(
                 bad.or((!accepted).then_some(index))
             });
             match bad {
-                Some(index) => Err(ValidationError::InvalidSignature { tx_id: decoded.id, index }),
-                None => Ok(Verified { tx: decoded.tx, id: decoded.id, bytes: decoded.bytes, intrinsic }),
+                Some(index) => Err(ValidationError::InvalidSignature {
+                    tx_id: decoded.id,
+                    index,
+                }),
+                None => Ok(Verified {
+                    tx: decoded.tx,
+                    id: decoded.id,
+                    bytes: decoded.bytes,
+                    intrinsic,
+                }),
             }
         })
         .collect()

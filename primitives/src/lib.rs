@@ -67,7 +67,7 @@ pub use gas::{GAS_SCHEDULE_V1, GasSchedule};
 pub use genesis::{ChainParams, FeeRule, Genesis, GenesisAccount, GenesisError};
 pub use hash::{BlockHash, Hash, TxId};
 pub use numbers::{Amount, BlockHeight, ChainId, Gas, GasPrice, Nonce, TimestampMs};
-pub use receipt::{Event, EventData, Receipt, ReceiptStatus, ReturnData, Topics};
+pub use receipt::{Event, EventData, Receipt, ReceiptStatus, Receipts, ReturnData, Topics};
 pub use signing::SigningKey;
 pub use state_key::RawKey;
 pub use transaction::{

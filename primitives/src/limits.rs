@@ -25,6 +25,8 @@ pub const MAX_EVENT_DATA_BYTES: usize = 16 * 1024;
 pub const MAX_RECEIPT_EVENTS: usize = 1024;
 /// Largest return data of one receipt in bytes.
 pub const MAX_RETURN_DATA_BYTES: usize = 16 * 1024;
+/// Largest encoded list of a block's receipts in bytes (1 GiB).
+pub const MAX_RECEIPTS_BYTES: usize = 1024 * 1024 * 1024;
 /// Largest contract storage key in bytes.
 pub const MAX_STORAGE_KEY_BYTES: usize = 128;
 /// Largest value in the state in bytes.

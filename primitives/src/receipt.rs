@@ -8,7 +8,10 @@ use crate::{
     Address, Amount, ErrorClass, ErrorCode, Gas, Hash, TxId,
     codec::{Bounded, BoundedBytes, Canonical, DecodeCause},
     hash::{Domain, tagged},
-    limits::{MAX_EVENT_DATA_BYTES, MAX_EVENT_TOPICS, MAX_RECEIPT_EVENTS, MAX_RETURN_DATA_BYTES},
+    limits::{
+        MAX_BLOCK_TXS, MAX_EVENT_DATA_BYTES, MAX_EVENT_TOPICS, MAX_RECEIPT_EVENTS,
+        MAX_RECEIPTS_BYTES, MAX_RETURN_DATA_BYTES,
+    },
 };
 
 /// The indexed words of an event; the first is the hash of its name.
@@ -110,6 +113,15 @@ pub struct Receipt {
     pub events: Bounded<Event, MAX_RECEIPT_EVENTS>,
     /// What it returned.
     pub return_data: ReturnData,
+}
+
+/// The receipts of a block, in order.
+pub type Receipts = Bounded<Receipt, MAX_BLOCK_TXS>;
+
+impl Canonical for Receipts {
+    const NAME: &'static str = "receipts";
+    const MIN_BYTES: usize = 4;
+    const MAX_BYTES: usize = MAX_RECEIPTS_BYTES;
 }
 
 impl Canonical for Receipt {

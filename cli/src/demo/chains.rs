@@ -38,14 +38,18 @@ pub(crate) struct Comparison {
 
 impl Chain {
     fn open(store: &Path, genesis: &Genesis, threads: usize, mode: Mode) -> anyhow::Result<Self> {
-        let storage = FjallStorage::open(store).with_context(|| format!("cannot open {}", store.display()))?;
+        let storage = FjallStorage::open(store)
+            .with_context(|| format!("cannot open {}", store.display()))?;
         let engine = Engine::builder()
             .store(Arc::new(storage))
             .genesis(genesis.clone())
             .threads(threads)
             .mode(mode)
             .build()?;
-        Ok(Self { engine, stages: Stages::default() })
+        Ok(Self {
+            engine,
+            stages: Stages::default(),
+        })
     }
 
     fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -56,7 +60,9 @@ impl Chain {
     }
 
     fn receipts(&self, height: BlockHeight) -> anyhow::Result<Vec<Receipt>> {
-        self.engine.receipts(height)?.with_context(|| format!("block {height} has no receipts"))
+        self.engine
+            .receipts(height)?
+            .with_context(|| format!("block {height} has no receipts"))
     }
 }
 
@@ -67,7 +73,11 @@ impl Chains {
         genesis: &Genesis,
         threads: usize,
     ) -> anyhow::Result<Self> {
-        let mode = if threads == 1 { Mode::Auto } else { Mode::Parallel };
+        let mode = if threads == 1 {
+            Mode::Auto
+        } else {
+            Mode::Parallel
+        };
         Ok(Self {
             parallel: Chain::open(&data_dir::store_path(data), genesis, threads, mode)?,
             sequential: Chain::open(sequential, genesis, 1, Mode::Sequential)?,
@@ -93,17 +103,25 @@ impl Chains {
         };
         for height in (1..=parallel.durable_head().height.0).map(BlockHeight) {
             found.roots_equal &= parallel.block(height)? == sequential.block(height)?;
-            let (ours, theirs) = (self.parallel.receipts(height)?, self.sequential.receipts(height)?);
+            let (ours, theirs) = (
+                self.parallel.receipts(height)?,
+                self.sequential.receipts(height)?,
+            );
             found.receipts_equal &= ours == theirs;
             let events = |receipts: &[Receipt]| -> Vec<_> {
-                receipts.iter().flat_map(|receipt| receipt.events.to_vec()).collect()
+                receipts
+                    .iter()
+                    .flat_map(|receipt| receipt.events.to_vec())
+                    .collect()
             };
             let (our_events, their_events) = (events(&ours), events(&theirs));
             found.events_equal &= our_events == their_events;
             found.txs += ours.len();
             found.events += our_events.len();
-            found.failed_txs +=
-                ours.iter().filter(|receipt| receipt.status != ReceiptStatus::Success).count();
+            found.failed_txs += ours
+                .iter()
+                .filter(|receipt| receipt.status != ReceiptStatus::Success)
+                .count();
         }
         Ok(found)
     }
@@ -115,6 +133,8 @@ impl Chains {
         let proof = engine.prove(&address)?;
         let written = serde_json::to_vec(&ProofJson::new(&proof, &engine.durable_head()))?;
         let (_, read) = ProofJson::parse(&written)?;
-        Ok(read.verify(&self.sequential.engine.durable_head().state_root).is_ok())
+        Ok(read
+            .verify(&self.sequential.engine.durable_head().state_root)
+            .is_ok())
     }
 }

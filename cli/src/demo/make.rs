@@ -21,7 +21,10 @@ pub(crate) fn block_files(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let folder = data.join("blocks");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let engine = Engine::builder().genesis(generator.genesis().clone()).threads(threads).build()?;
+    let engine = Engine::builder()
+        .genesis(generator.genesis().clone())
+        .threads(threads)
+        .build()?;
     let bar = report::progress(blocks, "signing and building", quiet);
     let mut files = Vec::new();
     for generated in generator {

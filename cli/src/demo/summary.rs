@@ -105,7 +105,12 @@ impl Summary {
             self.blocks, self.txs, self.accounts, self.failed_txs, self.threads
         );
         let row = |name: &str, ours: f64, theirs: f64| {
-            [name.to_owned(), format!("{ours:.1}"), format!("{theirs:.1}"), format!("{:.2}", ratio(theirs, ours))]
+            [
+                name.to_owned(),
+                format!("{ours:.1}"),
+                format!("{theirs:.1}"),
+                format!("{:.2}", ratio(theirs, ours)),
+            ]
         };
         let (ours, theirs) = (&self.stages, &self.sequential_stages);
         let mut rows = vec![
@@ -128,7 +133,15 @@ impl Summary {
             ("roots", yes(self.roots_equal)),
             ("receipts", yes(self.receipts_equal)),
             ("events", yes(self.events_equal)),
-            ("proof", if self.proof_verified { "verified without the store" } else { "REFUSED" }.into()),
+            (
+                "proof",
+                if self.proof_verified {
+                    "verified without the store"
+                } else {
+                    "REFUSED"
+                }
+                .into(),
+            ),
         ]);
         if let Some(data) = &self.data {
             println!("\nkept in {data}; look into it with `ordlane inspect --data {data} tip`");

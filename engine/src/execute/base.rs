@@ -42,9 +42,13 @@ impl ParentState<'_> {
     }
 
     fn present_account(&self, address: &Address) -> Result<Option<Account>, SystemError> {
-        let Some(bytes) = self.value(&RawKey::account(address))? else { return Ok(None) };
-        let account: Account = codec::decode(&bytes)
-            .map_err(|source| SystemError::Corrupt { what: "account", source: Some(source) })?;
+        let Some(bytes) = self.value(&RawKey::account(address))? else {
+            return Ok(None);
+        };
+        let account: Account = codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
+            what: "account",
+            source: Some(source),
+        })?;
         Ok(Some(account))
     }
 }

@@ -70,7 +70,8 @@ impl Collector {
             Some(error) => Err(error),
             None => {
                 let beyond = self.cut_at.unwrap_or(count)..count;
-                ran.left_out.extend(beyond.map(|index| (index, Refusal::BlockFull)));
+                ran.left_out
+                    .extend(beyond.map(|index| (index, Refusal::BlockFull)));
                 Ok(ran)
             }
         }
@@ -81,7 +82,12 @@ impl Collector {
         Flow::CutBefore
     }
 
-    fn include(&mut self, index: usize, receipt: Receipt, writes: &[(Address, Option<Account>)]) -> Flow {
+    fn include(
+        &mut self,
+        index: usize,
+        receipt: Receipt,
+        writes: &[(Address, Option<Account>)],
+    ) -> Flow {
         let gas_used = self.ran.gas_used.saturating_add(receipt.gas_used.0);
         let fees = self.ran.fees.checked_add(receipt.fee);
         let full = gas_used > self.gas_limit.0 || self.ran.included.len() >= self.max_txs;
@@ -92,9 +98,11 @@ impl Collector {
                     self.cut_at = Some(index);
                     Flow::CutBefore
                 }
-                OnInvalid::Refuse => {
-                    self.refuse(BlockError::GasLimit { index, gas_used: Gas(gas_used), limit: self.gas_limit })
-                }
+                OnInvalid::Refuse => self.refuse(BlockError::GasLimit {
+                    index,
+                    gas_used: Gas(gas_used),
+                    limit: self.gas_limit,
+                }),
             };
         };
         self.ran.gas_used = gas_used;
@@ -107,7 +115,12 @@ impl Collector {
 }
 
 impl Sink<Address, Account, Outcome> for Collector {
-    fn commit(&mut self, index: TxIndex, outcome: Outcome, writes: &[(Address, Option<Account>)]) -> Flow {
+    fn commit(
+        &mut self,
+        index: TxIndex,
+        outcome: Outcome,
+        writes: &[(Address, Option<Account>)],
+    ) -> Flow {
         let index = index.as_usize();
         match (outcome, self.on_invalid) {
             (Outcome::Included(receipt), _) => self.include(index, receipt, writes),

@@ -3,8 +3,8 @@
 //! The same code runs speculatively and on final state; it sees accounts through the scheduler's view and nothing else.
 
 use ordlane_primitives::{
-    Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Receipt, ReceiptStatus, ReturnData, TxKind,
-    codec::Bounded,
+    Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Receipt, ReceiptStatus,
+    ReturnData, TxKind, codec::Bounded,
 };
 use ordlane_scheduler::{Stop, TxIndex, View, Vm};
 
@@ -46,7 +46,13 @@ impl Vm for Transition {
 
     fn worker(&self) {}
 
-    fn execute<V>(&self, (): &mut (), _: TxIndex, tx: &Verified, view: &mut V) -> Result<Outcome, Stop>
+    fn execute<V>(
+        &self,
+        (): &mut (),
+        _: TxIndex,
+        tx: &Verified,
+        view: &mut V,
+    ) -> Result<Outcome, Stop>
     where
         V: View<Key = Key, Value = Value>,
     {
@@ -61,9 +67,15 @@ impl Vm for Transition {
         sender.nonce = next_nonce;
         let left_to_spend = Amount(sender.spendable().0.saturating_sub(max_fee.0));
         let body = match payload.kind {
-            TxKind::Transfer { to, amount } => self.transfer(&mut sender, tx, to, amount, left_to_spend, view)?,
+            TxKind::Transfer { to, amount } => {
+                self.transfer(&mut sender, tx, to, amount, left_to_spend, view)?
+            }
             // Kinds that this release does not execute are refused where they are decoded.
-            _ => return Err(Stop::fatal("a transaction kind was decoded that cannot be executed")),
+            _ => {
+                return Err(Stop::fatal(
+                    "a transaction kind was decoded that cannot be executed",
+                ));
+            }
         };
 
         let fee = body.gas_used.cost(payload.gas_price);
@@ -96,7 +108,11 @@ impl Transition {
     {
         let payload = &tx.tx.payload;
         let failed = |code, gas_used| {
-            Ok(Body { status: ReceiptStatus::Failed(code), gas_used, events: Vec::new() })
+            Ok(Body {
+                status: ReceiptStatus::Failed(code),
+                gas_used,
+                events: Vec::new(),
+            })
         };
         let gas_used = match tx.intrinsic.checked_add(Gas(self.schedule.transfer)) {
             Some(gas_used) if gas_used <= payload.gas_limit => gas_used,
@@ -116,7 +132,11 @@ impl Transition {
             put(view, to, receiver);
         }
         let events = vec![Event::transfer(payload.sender, to, amount)];
-        Ok(Body { status: ReceiptStatus::Success, gas_used, events })
+        Ok(Body {
+            status: ReceiptStatus::Success,
+            gas_used,
+            events,
+        })
     }
 }
 
@@ -126,14 +146,20 @@ fn check_against_account(
     tx: &Verified,
 ) -> Result<ordlane_primitives::Nonce, ValidationError> {
     let payload = &tx.tx.payload;
-    let wrong_nonce = ValidationError::InvalidNonce { expected: sender.nonce, got: payload.nonce };
+    let wrong_nonce = ValidationError::InvalidNonce {
+        expected: sender.nonce,
+        got: payload.nonce,
+    };
     if payload.nonce != sender.nonce {
         return Err(wrong_nonce);
     }
     let next = payload.nonce.next().ok_or(wrong_nonce)?;
     let (required, available) = (payload.max_fee(), sender.spendable());
     if required > available {
-        return Err(ValidationError::InsufficientBalance { required, available });
+        return Err(ValidationError::InsufficientBalance {
+            required,
+            available,
+        });
     }
     Ok(next)
 }
@@ -152,5 +178,7 @@ where
 
 /// The reservation made sure that this cannot fail; if it does, the block stops.
 fn debit(balance: Amount, amount: Amount) -> Result<Amount, Stop> {
-    balance.checked_sub(amount).ok_or_else(|| Stop::fatal("a reserved amount is above the balance"))
+    balance
+        .checked_sub(amount)
+        .ok_or_else(|| Stop::fatal("a reserved amount is above the balance"))
 }

@@ -1,0 +1,66 @@
+# The commands of this project. CI calls these and the README's own commands, nothing else.
+
+# Everything that CI checks, in its order
+ci: check doc test features examples demo
+
+# Format, lints, spelling
+check:
+    cargo fmt --all --check
+    cargo fmt --check --manifest-path benches/rivals/Cargo.toml
+    cargo fmt --check --manifest-path fuzz/Cargo.toml
+    cargo fmt --check --manifest-path testkit/hostile-embedder/Cargo.toml
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --locked -- -D warnings
+    typos
+    taplo fmt --check
+
+# The tests that the README names
+test:
+    cargo test --workspace
+
+# The same in release mode, with the full counts of mutated inputs
+test-slow:
+    cargo test --workspace --release
+
+# Documentation without a warning
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Other builds with the same results: no features, and a hostile embedder
+features:
+    cargo test --locked -p ordlane --no-default-features
+    cargo clippy --locked -p ordlane --no-default-features --all-targets -- -D warnings
+    cargo clippy --locked -p ordlane-scheduler --no-default-features -- -D warnings
+    cargo clippy --locked -p ordlane-state --no-default-features -- -D warnings
+    cargo run --release --locked --manifest-path testkit/hostile-embedder/Cargo.toml
+
+# Every example, run
+examples:
+    cargo run --release --locked -p ordlane --example embed
+    cargo run --release --locked -p ordlane --example forks
+
+# The demo in release mode, its JSON checked
+demo:
+    ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 5
+    ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 2 --zipf 1.2 --failing 0.4
+    ./.ci/check-demo --txs 2000 --accounts 2 --blocks 2
+
+# Each fuzz target for a while: `just fuzz 60`
+fuzz seconds="30":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for target in $(cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz list); do
+        RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" -- -max_total_time={{seconds}}
+    done
+
+# Criterion benches
+bench *args:
+    cargo bench -p ordlane-benches {{args}}
+
+# Ours beside rivals, interleaved in one process
+compare *args:
+    cargo compare {{args}}
+
+# Licences, sources and advisories of the dependencies (needs cargo-deny)
+deny:
+    cargo deny check
