@@ -1,1 +1,46 @@
-//! Durable, authenticated key-value state with Merkle proofs
+//! Durable, authenticated key-value state with Merkle proofs.
+//!
+//! Purpose: the last stage of a block. A block's changes become a new [`Tree`], whose root the header carries, and one
+//! atomic, durable write: values, what they replaced, the block, its receipts, and the indices to find them by.
+//!
+//! Invariants:
+//! - what [`StateStore::commit`] has acknowledged survives a crash, or opening says which blocks are missing;
+//! - opening rebuilds the tree from the values and compares its root: a store is exactly right or refused, never
+//!   repaired in silence and never overwritten;
+//! - a failed write poisons the store until it is opened again;
+//! - no backend changes a root or a value.
+//!
+//! The way of the data: [`Change`]s, [`hash_changes`], [`Tree::update`], [`StateStore::commit`], [`Storage::write`].
+//! Source: the design of NOMT for the tree's rule; fjall for the files.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ordlane_primitives::batch::Sequential;
+//! use ordlane_state::{MemoryStorage, StateStore};
+//!
+//! let store = StateStore::open(Arc::new(MemoryStorage::new()), Arc::new(Sequential))?;
+//! assert_eq!(store.tip(), None);
+//! let proven = store.prove(b"key")?;
+//! assert_eq!(proven.value, None);
+//! assert_eq!(proven.proof.verify(&store.tree().root(), b"key", None), Ok(()));
+//! # Ok::<(), ordlane_state::StateError>(())
+//! ```
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod change;
+mod error;
+mod reverse_diff;
+mod storage;
+mod store;
+mod tree;
+
+pub use change::{Change, hash_changes};
+pub use error::StateError;
+pub use reverse_diff::{MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff};
+#[cfg(feature = "fjall")]
+pub use storage::{FjallOptions, FjallStorage};
+pub use storage::{MemoryStorage, Space, Storage, Visit, Witness, WriteBatch, WriteEntry};
+pub use store::{BlockCommit, BlockMark, FORMAT_VERSION, Proven, StateStore, Tip};
+pub use tree::{LeafChange, Tree};

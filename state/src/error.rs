@@ -1,0 +1,219 @@
+//! Everything that can go wrong with a store. All of it is for the operator: none of it ever becomes a receipt.
+
+use std::{error::Error, io, path::PathBuf};
+
+use ordlane_primitives::{BlockHash, BlockHeight, ErrorCode, Hash, RawKey};
+
+use crate::BlockMark;
+
+/// Why a store cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The folder holds files, and they are not a store's. Nothing in it was touched.
+    #[error("the folder {} holds files that are not a store", path.display())]
+    ForeignFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The store was written in a format that this version does not know. Nothing in it was touched.
+    #[error("the store has format {found}, only format {supported} is supported")]
+    UnknownFormat {
+        /// The store's format version.
+        found: u32,
+        /// The one format version of this release.
+        supported: u32,
+    },
+    /// Somebody else, or this process, has the store open.
+    #[error("the store at {} is open already", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The operating system does not permit it: missing permissions, or a read-only file system.
+    #[error("not permitted to {action}")]
+    AccessDenied {
+        /// What was tried.
+        action: &'static str,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine ran out of something: disk space, quota, memory, file handles.
+    #[error("a resource ran out while trying to {action}")]
+    Exhausted {
+        /// What was tried.
+        action: &'static str,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Reading or writing failed otherwise.
+    #[error("could not {action}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The store's content is not what it must be. It is left as it was found.
+    #[error("the store is damaged: {what}")]
+    Damaged {
+        /// What is wrong, in words.
+        what: String,
+        /// What the layer below said, if it said anything.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// Blocks that were acknowledged are missing, or another block stands in their place.
+    #[error(
+        "the store lost blocks: {witnessed} was acknowledged, the store ends at {}",
+        shown(found)
+    )]
+    LostBlocks {
+        /// The last block that was certainly acknowledged.
+        witnessed: BlockMark,
+        /// The last block in the store.
+        found: Option<BlockMark>,
+    },
+    /// An earlier write failed, so what is on disk is not known. Open the store again.
+    #[error("the store refuses to work since a write failed; open it again")]
+    Poisoned,
+    /// The block's height is not the one above the tip.
+    #[error("block {actual} was to be committed, the next one is {expected}")]
+    WrongHeight {
+        /// The tip's height plus one, or 0.
+        expected: BlockHeight,
+        /// The block's height.
+        actual: BlockHeight,
+    },
+    /// The block's parent is not the tip.
+    #[error("the block's parent is {actual}, the tip is {expected}")]
+    WrongParent {
+        /// The tip's block hash, or zero.
+        expected: BlockHash,
+        /// The block's parent hash.
+        actual: BlockHash,
+    },
+    /// The block's state root is not that of the tree it comes with.
+    #[error("the header's state root is {header}, the tree's is {tree}")]
+    WrongRoot {
+        /// The root in the header.
+        header: Hash,
+        /// The root of the tree.
+        tree: Hash,
+    },
+    /// The block's bytes do not begin with its header.
+    #[error("the bytes of block {height} do not begin with its header")]
+    WrongBlockBytes {
+        /// The block's height.
+        height: BlockHeight,
+    },
+    /// The changes do not ascend strictly by key.
+    #[error("the changes do not ascend strictly at key {key}")]
+    UnsortedChanges {
+        /// The first key that is not above the one before it.
+        key: RawKey,
+    },
+    /// A raw key is empty or too long.
+    #[error("a key has {size_bytes} bytes, 1 to {limit} are allowed")]
+    KeySize {
+        /// The key's size in bytes.
+        size_bytes: usize,
+        /// The largest size in bytes.
+        limit: usize,
+    },
+    /// A value is too long.
+    #[error("a value has {size_bytes} bytes, at most {limit} are allowed")]
+    ValueSize {
+        /// The value's size in bytes.
+        size_bytes: usize,
+        /// The largest size in bytes.
+        limit: usize,
+    },
+    /// The block is larger than the store takes.
+    #[error("the block has {size} {what}, at most {limit} are allowed")]
+    BlockSize {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much of it there is.
+        size: usize,
+        /// How much is allowed.
+        limit: usize,
+    },
+}
+
+impl StateError {
+    /// The stable code: damage, a resource that ran out, or another failure of the store.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::ForeignFolder { .. }
+            | Self::UnknownFormat { .. }
+            | Self::Damaged { .. }
+            | Self::LostBlocks { .. } => ErrorCode::StorageCorruption,
+            Self::Exhausted { .. } => ErrorCode::ResourceExhausted,
+            Self::Locked { .. }
+            | Self::AccessDenied { .. }
+            | Self::Io { .. }
+            | Self::Poisoned
+            | Self::WrongHeight { .. }
+            | Self::WrongParent { .. }
+            | Self::WrongRoot { .. }
+            | Self::WrongBlockBytes { .. }
+            | Self::UnsortedChanges { .. }
+            | Self::KeySize { .. }
+            | Self::ValueSize { .. }
+            | Self::BlockSize { .. } => ErrorCode::StorageFailure,
+        }
+    }
+
+    /// Damage that was found by looking, with nothing below to blame.
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged {
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    /// Damage that the layer below reports.
+    pub(crate) fn damaged_by(
+        what: impl Into<String>,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Damaged {
+            what: what.into(),
+            source: Some(Box::new(source)),
+        }
+    }
+
+    /// What the operating system's answer means; `action` completes "could not …".
+    #[cfg(feature = "fjall")]
+    pub(crate) fn io(action: &'static str, source: io::Error) -> Self {
+        use io::ErrorKind;
+
+        /// Too many open files, in the process and in the system: no `ErrorKind` names them.
+        const OUT_OF_HANDLES: [i32; 2] = [24, 23];
+
+        let out_of_handles = source
+            .raw_os_error()
+            .is_some_and(|code| cfg!(unix) && OUT_OF_HANDLES.contains(&code));
+        match source.kind() {
+            _ if out_of_handles => Self::Exhausted { action, source },
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::OutOfMemory => {
+                Self::Exhausted { action, source }
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                Self::AccessDenied { action, source }
+            }
+            _ => Self::Io { action, source },
+        }
+    }
+}
+
+fn shown(found: &Option<BlockMark>) -> String {
+    found
+        .as_ref()
+        .map_or_else(|| "no block".to_owned(), BlockMark::to_string)
+}

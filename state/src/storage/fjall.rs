@@ -1,0 +1,299 @@
+//! A storage in a folder.
+//!
+//! The folder holds the marker `ORDLANE`, the tip witness `WITNESS`, and fjall's files under `fjall`. A batch is one
+//! fjall batch, synced with [`PersistMode::SyncAll`] before it is acknowledged.
+//!
+//! Invariant: fjall never sees a folder whose parts are missing, because it would begin anew in their place.
+
+use std::{
+    fmt, fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
+
+use super::{Space, Storage, Visit, Witness, WriteBatch, marker, witness, witness::WitnessFile};
+use crate::{BlockMark, StateError};
+
+/// The folder of fjall's files.
+const DATABASE: &str = "fjall";
+/// The smallest memtable that can be asked for, in bytes.
+const MIN_MEMTABLE_BYTES: u64 = 64 * 1024;
+
+/// How much memory a [`FjallStorage`] uses. Nothing here changes a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FjallOptions {
+    /// Cache of blocks read from files, in bytes.
+    pub cache_bytes: u64,
+    /// How much of a space is held in memory before it is written to a table, in bytes; at least 64 KiB. Holds for the
+    /// life of a store once it is created.
+    pub memtable_bytes: u64,
+}
+
+impl Default for FjallOptions {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 256 * 1024 * 1024,
+            memtable_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Keeps everything in the files of one folder, which it holds locked until it is dropped.
+pub struct FjallStorage {
+    folder: PathBuf,
+    database: Database,
+    spaces: Vec<(Space, Keyspace)>,
+    witness: Mutex<WitnessFile>,
+}
+
+impl FjallStorage {
+    /// Opens the store in a folder; one that is absent or empty becomes a new store.
+    ///
+    /// ```
+    /// # let parent = tempfile::tempdir()?;
+    /// use ordlane_state::{FjallStorage, StateError};
+    ///
+    /// let folder = parent.path().join("chain");
+    /// let storage = FjallStorage::open(&folder)?;
+    /// assert!(matches!(FjallStorage::open(&folder), Err(StateError::Locked { .. })));
+    /// drop(storage);
+    /// FjallStorage::open(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StateError::ForeignFolder`] and [`StateError::UnknownFormat`] before anything in the folder is touched;
+    /// [`StateError::Locked`] when it is open already, here or in another process; [`StateError::AccessDenied`],
+    /// [`StateError::Exhausted`], [`StateError::Damaged`] or [`StateError::Io`] when it cannot be opened.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, StateError> {
+        Self::open_with(folder, FjallOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// Those of [`FjallStorage::open`].
+    pub fn open_with(folder: impl AsRef<Path>, options: FjallOptions) -> Result<Self, StateError> {
+        let folder = folder.as_ref();
+        marker::claim(folder)?;
+        if is_created(folder)? {
+            check_files(&folder.join(DATABASE))?;
+        }
+        let database = open_database(folder, options)?;
+        // Asked again under the lock: somebody may have created the store and left in between.
+        let created = is_created(folder)?;
+        let spaces = open_spaces(&database, options, created)?;
+        if !created {
+            check_untouched(&spaces)?;
+            WitnessFile::create(folder)?;
+        }
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            database,
+            spaces,
+            witness: Mutex::new(WitnessFile::open(folder)?),
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn space(&self, space: Space) -> Result<&Keyspace, StateError> {
+        self.spaces
+            .iter()
+            .find_map(|(found, keyspace)| (*found == space).then_some(keyspace))
+            .ok_or_else(|| StateError::damaged(format!("it has no space {space}")))
+    }
+}
+
+impl Storage for FjallStorage {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let keyspace = self.space(space)?;
+        let found = contained("read a value", || keyspace.get(key))?;
+        Ok(found.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
+        const ACTION: &str = "read a range of values";
+        let keyspace = self.space(space)?;
+        let mut entries = contained(ACTION, || Ok(keyspace.range(from..)))?;
+        while let Some((key, value)) = contained(ACTION, || {
+            entries.next().map(|e| e.into_inner()).transpose()
+        })? {
+            if visit(&key, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        let mut fjall_batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        for (space, key, value) in batch.into_entries() {
+            let keyspace = self.space(space)?;
+            match value {
+                Some(value) => fjall_batch.insert(keyspace, key, value),
+                None => fjall_batch.remove(keyspace, key),
+            }
+        }
+        contained("write a batch", || fjall_batch.commit())
+    }
+
+    fn witness(&self) -> Result<Witness, StateError> {
+        let file = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(file.witness())
+    }
+
+    fn attest(&self, tip: &BlockMark) -> Result<(), StateError> {
+        let mut file = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        file.attest(tip)
+    }
+}
+
+impl fmt::Debug for FjallStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FjallStorage")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the store was created whole: the witness comes last.
+fn is_created(folder: &Path) -> Result<bool, StateError> {
+    fs::exists(folder.join(witness::FILE))
+        .map_err(|error| StateError::io("look for the tip witness", error))
+}
+
+/// Checks that nothing is missing whose place fjall would fill with something new: its version file, its journals, and
+/// the files that list the tables of each keyspace. It counts its own keyspace beside ours.
+fn check_files(database: &Path) -> Result<(), StateError> {
+    let failed = |error| StateError::io("list the store's files", error);
+    let missing = |what: &str| Err(StateError::damaged(format!("{what} is missing")));
+    let exists = |path: PathBuf| fs::exists(path).map_err(failed);
+    if !exists(database.join("version"))? {
+        return missing("fjall's version file");
+    }
+    let keyspaces = database.join("keyspaces");
+    if !exists(keyspaces.clone())? {
+        return missing("the folder of keyspaces");
+    }
+    let mut count: usize = 0;
+    for entry in fs::read_dir(&keyspaces).map_err(failed)? {
+        if !exists(entry.map_err(failed)?.path().join("current"))? {
+            return missing("a keyspace's list of tables");
+        }
+        count = count.saturating_add(1);
+    }
+    if count <= Space::ALL.len() {
+        return missing("a keyspace");
+    }
+    let mut journals: usize = 0;
+    for entry in fs::read_dir(database).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "jnl") {
+            journals = journals.saturating_add(1);
+        }
+    }
+    if journals == 0 {
+        return missing("the journal");
+    }
+    Ok(())
+}
+
+fn open_database(folder: &Path, options: FjallOptions) -> Result<Database, StateError> {
+    let opened = contained("open the database", || {
+        match Database::builder(folder.join(DATABASE))
+            .cache_size(options.cache_bytes)
+            .open()
+        {
+            Err(fjall::Error::Locked) => Ok(None),
+            opened => opened.map(Some),
+        }
+    })?;
+    opened.ok_or_else(|| StateError::Locked {
+        path: folder.to_path_buf(),
+    })
+}
+
+/// A store that was created whole has every space; in another one those that a crash left out are created.
+fn open_spaces(
+    database: &Database,
+    options: FjallOptions,
+    created: bool,
+) -> Result<Vec<(Space, Keyspace)>, StateError> {
+    let memtable_bytes = options.memtable_bytes.max(MIN_MEMTABLE_BYTES);
+    Space::ALL
+        .into_iter()
+        .map(|space| {
+            if created && !database.keyspace_exists(space.name()) {
+                return Err(StateError::damaged(format!("it has no space {space}")));
+            }
+            let keyspace = contained("open a space", || {
+                database.keyspace(space.name(), || {
+                    KeyspaceCreateOptions::default().max_memtable_size(memtable_bytes)
+                })
+            })?;
+            Ok((space, keyspace))
+        })
+        .collect()
+}
+
+/// A store is used only after its witness was created, so one without a witness has nothing in it.
+fn check_untouched(spaces: &[(Space, Keyspace)]) -> Result<(), StateError> {
+    for (_, keyspace) in spaces {
+        if !contained("look into a space", || keyspace.is_empty())? {
+            return Err(StateError::damaged("its tip witness is missing"));
+        }
+    }
+    Ok(())
+}
+
+/// Calls fjall, which checks some of what it reads by panicking, and says in words what went wrong.
+fn contained<T>(
+    action: &'static str,
+    call: impl FnOnce() -> fjall::Result<T>,
+) -> Result<T, StateError> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(|error| described(action, error)),
+        Err(_) => Err(StateError::damaged(format!(
+            "fjall stopped on something unexpected when it was to {action}"
+        ))),
+    }
+}
+
+fn described(action: &'static str, error: fjall::Error) -> StateError {
+    use fjall::Error;
+
+    let words = match error {
+        Error::Io(error) | Error::Storage(LsmError::Io(error)) => {
+            return described_io(action, error);
+        }
+        Error::Poisoned => return StateError::Poisoned,
+        Error::JournalRecovery(_) => "a journal holds a broken batch",
+        Error::InvalidVersion(_) | Error::Storage(LsmError::InvalidVersion(_)) => {
+            "fjall's files have an unknown version"
+        }
+        Error::Storage(LsmError::ChecksumMismatch { .. }) => "a checksum does not match",
+        Error::Storage(_) => "a table or a list of tables cannot be read",
+        Error::KeyspaceDeleted => "a space was deleted",
+        _ => "fjall's files cannot be read",
+    };
+    StateError::damaged(format!("{words} (when it was to {action})"))
+}
+
+/// A file that ends early, holds nonsense or is gone is damage; all else is the operating system's trouble.
+fn described_io(action: &'static str, error: io::Error) -> StateError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::NotFound => {
+            StateError::damaged_by(format!("a file could not be read (to {action})"), error)
+        }
+        _ => StateError::io(action, error),
+    }
+}

@@ -1,0 +1,96 @@
+//! Whose folder it is.
+//!
+//! Invariant: a folder is written to only when it is absent, empty, or carries our marker with a format that we know.
+//! The marker is the first file in a folder, and appears whole or not at all.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use crate::{FORMAT_VERSION, StateError};
+
+/// The marker's file name.
+const MARKER: &str = "ORDLANE";
+/// What the marker's first line says.
+const TITLE: &str = "ordlane state";
+/// The largest marker that is read, in bytes.
+const MAX_MARKER_BYTES: u64 = 256;
+
+/// Makes sure that the folder is ours, creating and marking it when it is absent or empty.
+pub(super) fn claim(folder: &Path) -> Result<(), StateError> {
+    match fs::metadata(folder.join(MARKER)) {
+        Ok(metadata) => check(folder, metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(foreign(folder)),
+        Err(error) => Err(StateError::io("read the store's marker", error)),
+    }
+}
+
+/// Writes a whole file durably: it appears under its name with all of its bytes, or not at all.
+pub(super) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let partial = folder.join(partial_name(name));
+    let mut file = File::create(&partial)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&partial, folder.join(name))?;
+    sync_folder(folder)
+}
+
+fn partial_name(name: &str) -> String {
+    format!("{name}.new")
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Windows opens no folders as files, and needs no such call.
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn check(folder: &Path, size_bytes: u64) -> Result<(), StateError> {
+    if size_bytes > MAX_MARKER_BYTES {
+        return Err(foreign(folder));
+    }
+    let bytes = fs::read(folder.join(MARKER))
+        .map_err(|error| StateError::io("read the store's marker", error))?;
+    let found = str::from_utf8(&bytes)
+        .ok()
+        .and_then(|text| text.strip_prefix(TITLE)?.strip_prefix("\nformat "))
+        .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
+        .ok_or_else(|| foreign(folder))?;
+    if found == FORMAT_VERSION {
+        Ok(())
+    } else {
+        Err(StateError::UnknownFormat {
+            found,
+            supported: FORMAT_VERSION,
+        })
+    }
+}
+
+fn create(folder: &Path) -> Result<(), StateError> {
+    let failed = |error| StateError::io("create the store's folder", error);
+    fs::create_dir_all(folder).map_err(failed)?;
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        // A crash while the marker was written leaves its first part, and nothing else.
+        if entry.map_err(failed)?.file_name() != *partial_name(MARKER) {
+            return Err(foreign(folder));
+        }
+    }
+    let marker = format!("{TITLE}\nformat {FORMAT_VERSION}\n");
+    write_whole(folder, MARKER, marker.as_bytes())
+        .map_err(|error| StateError::io("write the store's marker", error))?;
+    match folder.parent().filter(|parent| parent.is_dir()) {
+        Some(parent) => sync_folder(parent).map_err(failed),
+        None => Ok(()),
+    }
+}
+
+fn foreign(folder: &Path) -> StateError {
+    StateError::ForeignFolder {
+        path: folder.to_path_buf(),
+    }
+}

@@ -1,0 +1,318 @@
+//! The durable side: blocks go in one at a time, and come out proven.
+//!
+//! Invariants: the tip, the tree and the stored values always belong together; a commit is acknowledged only when it is
+//! durable and, where the storage keeps a witness, attested; commits are taken one at a time, and none after a failed
+//! write.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use ordlane_primitives::{
+    BlockHash, BlockHeader, BlockHeight, Hash, TxId,
+    batch::BatchHasher,
+    codec::{self, Canonical},
+    proof::{StateProof, Terminal},
+    tree,
+};
+
+use crate::{ReverseDiff, Space, StateError, Storage, Tree};
+
+mod commit;
+mod keys;
+mod recovery;
+
+pub use commit::BlockCommit;
+pub use keys::FORMAT_VERSION;
+
+/// Which block: its height and its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockMark {
+    /// The block's height.
+    pub height: BlockHeight,
+    /// The block's hash.
+    pub block_hash: BlockHash,
+}
+
+impl fmt::Display for BlockMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "block {} ({})", self.height, self.block_hash)
+    }
+}
+
+/// The last durable block and the root of the state after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Tip {
+    /// The block's height.
+    pub height: BlockHeight,
+    /// The block's hash.
+    pub block_hash: BlockHash,
+    /// The state root in its header.
+    pub state_root: Hash,
+}
+
+impl Tip {
+    /// The block without its state root.
+    #[must_use]
+    pub const fn mark(&self) -> BlockMark {
+        BlockMark {
+            height: self.height,
+            block_hash: self.block_hash,
+        }
+    }
+}
+
+impl Canonical for Tip {
+    const NAME: &'static str = "tip";
+    const MIN_BYTES: usize = 8 + 32 + 32;
+    const MAX_BYTES: usize = Self::MIN_BYTES;
+}
+
+/// A key's value, the proof of it, and the block whose state root the proof leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The block after which this holds; none before the genesis block, whose root is the empty one.
+    pub tip: Option<Tip>,
+    /// The value, or none.
+    pub value: Option<Vec<u8>>,
+    /// Verifies against the tip's state root, the raw key and the value.
+    pub proof: StateProof,
+}
+
+/// The state at the last durable block, and all blocks up to it.
+///
+/// It may be shared between threads. Reads never wait for a commit; only a proof of a key that the block being
+/// committed changes waits for that block. A read while a block is being committed may see values of that block.
+///
+/// After a failed write the store is poisoned: whether the block is on disk is not known. [`tip`](Self::tip) and
+/// [`tree`](Self::tree) stay at the last acknowledged block, everything else returns [`StateError::Poisoned`], until the
+/// store is dropped and opened again.
+pub struct StateStore {
+    storage: Arc<dyn Storage>,
+    hasher: Arc<dyn BatchHasher>,
+    head: RwLock<Head>,
+    committing: Mutex<()>,
+    poisoned: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Head {
+    tip: Option<Tip>,
+    tree: Tree,
+}
+
+impl StateStore {
+    /// Opens what a storage holds, or begins anew when it holds nothing.
+    ///
+    /// Reads every value of the state, rebuilds the tree and compares its root with the tip's; compares the tip's block
+    /// with its hash, and the tip with the storage's [`Witness`](crate::Witness). This is the recovery after a crash, too.
+    /// Nothing is repaired: a store that is not exactly right is refused and left as it is.
+    ///
+    /// # Errors
+    /// [`StateError::Damaged`], [`StateError::LostBlocks`] and [`StateError::UnknownFormat`] for a store that is not
+    /// right, and what the storage reports.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        hasher: Arc<dyn BatchHasher>,
+    ) -> Result<Self, StateError> {
+        let head = recovery::recover(storage.as_ref(), hasher.as_ref())?;
+        Ok(Self {
+            storage,
+            hasher,
+            head: RwLock::new(head),
+            committing: Mutex::new(()),
+            poisoned: AtomicBool::new(false),
+        })
+    }
+
+    /// The last acknowledged block, or none before the genesis block.
+    #[must_use]
+    pub fn tip(&self) -> Option<Tip> {
+        self.head().tip
+    }
+
+    /// The tree at the tip. It stays what it is when further blocks are committed.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.head().tree
+    }
+
+    /// The hasher that the store was opened with.
+    #[must_use]
+    pub fn hasher(&self) -> &Arc<dyn BatchHasher> {
+        &self.hasher
+    }
+
+    /// The value of a raw key at the tip, or none.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
+    pub fn read(&self, raw_key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.get(Space::Flat, raw_key)
+    }
+
+    /// The value of a raw key, or none, with its proof, both at one and the same block.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned. A stored value that is not the one in
+    /// the tree is [`StateError::Damaged`].
+    pub fn prove(&self, raw_key: &[u8]) -> Result<Proven, StateError> {
+        let path = tree::path_of(raw_key);
+        let proven = self.try_prove(raw_key, &path)?;
+        if proven.agrees(&path) {
+            return Ok(proven);
+        }
+        // A commit had written the value but not yet moved the head: once it is done the two agree.
+        let _no_commit = self.lock_commits()?;
+        let proven = self.try_prove(raw_key, &path)?;
+        if proven.agrees(&path) {
+            Ok(proven)
+        } else {
+            Err(StateError::damaged(format!(
+                "the value stored at path {path} is not the one in the tree"
+            )))
+        }
+    }
+
+    /// The bytes of the block at a height, or none above the tip.
+    ///
+    /// # Errors
+    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    pub fn block_bytes(&self, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
+        self.of_height(Space::Block, height)
+    }
+
+    /// The receipts of the block at a height, as they were committed, or none above the tip.
+    ///
+    /// # Errors
+    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    pub fn receipts_bytes(&self, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
+        self.of_height(Space::Receipts, height)
+    }
+
+    /// The values that the block at a height replaced, or none above the tip.
+    ///
+    /// # Errors
+    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    pub fn reverse_diff(&self, height: BlockHeight) -> Result<Option<ReverseDiff>, StateError> {
+        self.of_height(Space::Rev, height)?
+            .map(|bytes| codec::decode(&bytes))
+            .transpose()
+            .map_err(|source| {
+                StateError::damaged_by(format!("the reverse diff of block {height}"), source)
+            })
+    }
+
+    /// The height of the block with a hash, or none.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
+    pub fn height_of(&self, block_hash: &BlockHash) -> Result<Option<BlockHeight>, StateError> {
+        self.get(Space::BlockHash, &block_hash.0)?
+            .map(|bytes| keys::read_height(&bytes))
+            .transpose()
+    }
+
+    /// The block and the index in it of the transaction with an id, or none. Of several with one id, the last committed.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
+    pub fn tx_position(&self, tx_id: &TxId) -> Result<Option<(BlockHeight, u32)>, StateError> {
+        self.get(Space::TxIndex, &tx_id.0)?
+            .map(|bytes| keys::read_position(&bytes))
+            .transpose()
+    }
+
+    fn head(&self) -> Head {
+        // The head is replaced as a whole, so a panic elsewhere never leaves half of one.
+        self.head
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.check_healthy()?;
+        self.storage.get(space, key)
+    }
+
+    /// What every block up to the tip has; a block that lacks it is damage and not an absence.
+    fn of_height(&self, space: Space, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
+        let committed = self.tip().is_some_and(|tip| height <= tip.height);
+        let found = self.get(space, &keys::height_key(height))?;
+        match (committed, found) {
+            (true, None) => Err(StateError::damaged(format!(
+                "block {height} has no entry in {space}"
+            ))),
+            (true, found) => Ok(found),
+            (false, _) => Ok(None),
+        }
+    }
+
+    fn try_prove(&self, raw_key: &[u8], path: &Hash) -> Result<Proven, StateError> {
+        let Head { tip, tree } = self.head();
+        Ok(Proven {
+            tip,
+            value: self.get(Space::Flat, raw_key)?,
+            proof: tree.prove(path),
+        })
+    }
+
+    fn check_healthy(&self) -> Result<(), StateError> {
+        // Pairs with the store in `commit`; the flag guards no other memory.
+        if self.poisoned.load(Ordering::Acquire) {
+            Err(StateError::Poisoned)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits for the commit in progress. A commit that panicked has left the storage in an unknown state.
+    fn lock_commits(&self) -> Result<MutexGuard<'_, ()>, StateError> {
+        let guard = self.committing.lock().map_err(|_| StateError::Poisoned)?;
+        self.check_healthy()?;
+        Ok(guard)
+    }
+}
+
+impl Proven {
+    /// Whether the value is the one that the proof shows.
+    fn agrees(&self, path: &Hash) -> bool {
+        let shown = match &self.proof.terminal {
+            Terminal::Leaf {
+                path: leaf,
+                value_hash,
+            } if leaf == path => Some(*value_hash),
+            _ => None,
+        };
+        shown == self.value.as_deref().map(tree::value_hash)
+    }
+}
+
+impl fmt::Debug for StateStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateStore")
+            .field("tip", &self.tip())
+            .field("storage", &self.storage)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The next height above a tip: one more, or that of the genesis block.
+fn next_height(tip: Option<BlockHeight>) -> Option<BlockHeight> {
+    match tip {
+        None => Some(BlockHeight::GENESIS),
+        Some(height) => height.checked_add(BlockHeight(1)),
+    }
+}
+
+/// The header at the front of a block's bytes.
+fn header_of(block_bytes: &[u8]) -> Option<BlockHeader> {
+    let mut rest = block_bytes;
+    BlockHeader::deserialize(&mut rest).ok()
+}

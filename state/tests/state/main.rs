@@ -1,0 +1,15 @@
+//! The tests of the crate's surface, one module for each promise.
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+mod chain;
+#[cfg(feature = "fjall")]
+mod crash;
+#[cfg(feature = "fjall")]
+mod damage;
+#[cfg(feature = "fjall")]
+mod folder;
+#[cfg(feature = "fjall")]
+mod full_disk;
+mod golden;
+mod store;
+mod tree;
