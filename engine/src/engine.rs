@@ -171,7 +171,7 @@ impl Engine {
         })
     }
 
-    /// The rules for the block after `parent`, from the parent's state.
+    /// The rules for a block after `parent` with this context.
     pub(crate) fn rules(
         &self,
         parent: &Parent<'_>,
@@ -184,6 +184,11 @@ impl Engine {
             }
             .into());
         }
+        self.rules_for(parent)
+    }
+
+    /// The rules for the block after `parent`, from the parent's state.
+    pub(crate) fn rules_for(&self, parent: &Parent<'_>) -> Result<Rules, EngineError> {
         let height = execute::height_above(parent.head.height)?;
         let what = "chain parameters";
         let bytes = parent

@@ -49,6 +49,7 @@ mod execute;
 mod executed;
 mod import;
 mod layer;
+mod precheck;
 mod prove;
 mod query;
 mod seal;

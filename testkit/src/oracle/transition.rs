@@ -134,7 +134,7 @@ fn decode_code(cause: &DecodeCause) -> ErrorCode {
         DecodeCause::Oversized { .. } => ErrorCode::OversizedTransaction,
         DecodeCause::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
         DecodeCause::UnsupportedKind { .. } => ErrorCode::UnsupportedKind,
-        DecodeCause::UnknownDiscriminant { field: "auth", .. } => ErrorCode::UnsupportedScheme,
+        DecodeCause::UnsupportedScheme { .. } => ErrorCode::UnsupportedScheme,
         _ => ErrorCode::InvalidFormat,
     }
 }
