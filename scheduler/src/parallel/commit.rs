@@ -6,14 +6,16 @@
 //!
 //! No wake-up is lost. A worker that moves a transaction on looks at the frontier afterwards and tries the lock; a
 //! committer that gives the lock back looks at the frontier afterwards, too. Fences on both sides make one see the other.
+//! For the same reason a worker may rest while the frontier waits and someone is marked as the committer.
 
 use std::error::Error;
+use std::mem;
 use std::sync::TryLockError;
 
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
-use super::sync::{Ordering, fence};
+use super::sync::{Ordering, fence, lock};
 use super::view::Halt;
 use super::window::Window;
 use crate::attempt::Outcome;
@@ -69,6 +71,7 @@ where
                 // The holder looks again; or it panicked, which ends the run.
                 Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => break,
             };
+            self.progress.set_committing(true);
             while !self.progress.is_over() {
                 match self.settle(&mut committer, scratch) {
                     Ok(Turn::Settled(version)) => {
@@ -82,6 +85,7 @@ where
                     }
                 }
             }
+            self.progress.set_committing(false);
             drop(committer);
             fence(Ordering::SeqCst);
         }
@@ -124,8 +128,8 @@ where
         let version = seen.version;
         if seen.phase == Phase::Executed {
             {
-                let mut shelf = super::sync::lock(&slot.shelf);
-                std::mem::swap(&mut shelf.record, &mut scratch.record);
+                let mut shelf = lock(&slot.shelf);
+                mem::swap(&mut shelf.record, &mut scratch.record);
             }
             if self.holds(tx, scratch) {
                 committer.window.held();
@@ -156,7 +160,7 @@ where
         version: Version,
         scratch: &mut Scratch<M>,
     ) -> Result<Turn, Option<RunError<B::Error>>> {
-        let visible = std::mem::take(&mut scratch.record.ids);
+        let visible = mem::take(&mut scratch.record.ids);
         for id in &visible {
             self.memory.estimate(*id, version.tx);
         }
@@ -244,11 +248,15 @@ where
     /// Moves the frontier beyond `tx` and wakes who waited for it.
     fn advance(&self, tx: TxIndex, window: u32) {
         let slot = self.ring.of(tx);
-        let waiters = {
-            let mut shelf = super::sync::lock(&slot.shelf);
-            slot.status.hand_over(self.ring.successor(tx));
-            std::mem::take(&mut shelf.waiters)
+        slot.status.hand_over(self.ring.successor(tx));
+        let waiters = if self.requeue.has_blocked() {
+            mem::take(&mut lock(&slot.shelf).waiters)
+        } else {
+            Vec::new()
         };
+        if !waiters.is_empty() {
+            self.requeue.unblock(waiters.len());
+        }
         if self.progress.advance(window) {
             return self.end();
         }

@@ -60,8 +60,8 @@ pub(crate) struct Slot<K, V, O> {
 pub(crate) struct Shelf<K, V, O> {
     /// The record of an executed transaction; else an emptied one, for its room.
     pub(crate) record: Record<K, V, O>,
-    /// Who waits until this transaction is committed. A waiter adds itself while the transaction is owned, under this
-    /// lock; the committer empties the list under this lock when it moves the transaction on. So none is forgotten.
+    /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
+    /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
     pub(crate) waiters: Vec<TxIndex>,
 }
 
