@@ -2,7 +2,7 @@
 //!
 //! Invariant: one thread at a time is the committer, by a lock that is only ever tried. It takes the transaction at the
 //! frontier if nobody owns it: one that has run is validated against the final state below it and run again if it fails;
-//! one that has not, or waits, is run in place. Either way its result is then what sequential execution gives.
+//! one that has not, or waits, or gave no output, is run in place. Either way its result is then what sequential execution gives.
 //!
 //! No wake-up is lost. A worker that moves a transaction on looks at the frontier afterwards and tries the lock; a
 //! committer that gives the lock back looks at the frontier afterwards, too. Fences on both sides make one see the other.
@@ -131,6 +131,11 @@ where
                 let mut shelf = lock(&slot.shelf);
                 mem::swap(&mut shelf.record, &mut scratch.record);
             }
+            if !matches!(scratch.record.outcome, Some(Outcome::Output(_))) {
+                // Whether it fails on final state, too, only a run there can tell: a read that ended it is not in its
+                // read set. It has published nothing.
+                return self.run_in_place(next_incarnation(version), scratch);
+            }
             if self.holds(tx, scratch) {
                 committer.window.held();
                 return Ok(Turn::Settled(version));
@@ -144,14 +149,13 @@ where
         }
     }
 
-    /// Whether the record's run counts: it ended by itself, and all that it read is final.
+    /// Whether all that the record's run has read is final.
     fn holds(&self, tx: TxIndex, scratch: &Scratch<M>) -> bool {
         let reads = scratch.record.reads.as_slice();
-        scratch.record.outcome.is_some()
-            && reads.iter().all(|(_, read)| {
-                self.memory
-                    .still_holds(read.id, tx, read.origin, read.value.as_ref())
-            })
+        reads.iter().all(|(_, read)| {
+            self.memory
+                .still_holds(read.id, tx, read.origin, read.value.as_ref())
+        })
     }
 
     /// Runs the transaction anew in the place of a run whose writes are visible.

@@ -32,7 +32,7 @@ pub(crate) struct Record<K, V, O> {
     pub(crate) writes: WriteSet<K, V>,
     /// The numbers of the written keys, in the same order.
     pub(crate) ids: Vec<KeyId>,
-    /// How the run ended; `None` if it must be run again whatever it read, since the base failed.
+    /// How the run ended. Ahead of the frontier only an output can count; else the transaction is run there.
     pub(crate) outcome: Option<Outcome<O>>,
 }
 

@@ -74,8 +74,8 @@ where
             Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
             Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
             Some(Halt::Over) => return,
+            // The base is asked again when it counts.
             Some(Halt::Base(_)) => {
-                // The base is asked again when it counts.
                 scratch.record.writes.clear();
                 scratch.record.outcome = None;
             }
