@@ -12,15 +12,16 @@ const SEARCHED_UP_TO: usize = 12;
 #[derive(Debug)]
 pub(crate) struct KeyedVec<K, T> {
     entries: Vec<(K, T)>,
-    /// Position by key; filled only when there are more entries than are searched.
-    index: HashMap<K, usize>,
+    /// Position by key; there only while there are more entries than are searched, and boxed since that is rare.
+    #[expect(clippy::box_collection, reason = "an absent index takes one word instead of six")]
+    index: Option<Box<HashMap<K, usize>>>,
 }
 
 impl<K, T> Default for KeyedVec<K, T> {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            index: HashMap::new(),
+            index: None,
         }
     }
 }
@@ -44,16 +45,12 @@ impl<K: Clone + Eq + Hash, T> KeyedVec<K, T> {
 
     /// Adds an entry under a key that is not there yet.
     pub(crate) fn push(&mut self, key: K, entry: T) {
-        if self.entries.len() == SEARCHED_UP_TO {
-            self.index = self
-                .entries
-                .iter()
-                .enumerate()
-                .map(|(at, (key, _))| (key.clone(), at))
-                .collect();
-        }
         if self.entries.len() >= SEARCHED_UP_TO {
-            self.index.insert(key.clone(), self.entries.len());
+            let positions = self.entries.iter().enumerate();
+            let index = self.index.get_or_insert_with(|| {
+                Box::new(positions.map(|(at, (key, _))| (key.clone(), at)).collect())
+            });
+            index.insert(key.clone(), self.entries.len());
         }
         self.entries.push((key, entry));
     }
@@ -66,20 +63,19 @@ impl<K: Clone + Eq + Hash, T> KeyedVec<K, T> {
     /// Forgets all entries and keeps their room.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
-        self.index.clear();
+        self.index = None;
     }
 
     /// Takes all entries out, in order.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (K, T)> + '_ {
-        self.index.clear();
+        self.index = None;
         self.entries.drain(..)
     }
 
     fn position(&self, key: &K) -> Option<usize> {
-        if self.entries.len() <= SEARCHED_UP_TO {
-            self.entries.iter().position(|(present, _)| present == key)
-        } else {
-            self.index.get(key).copied()
+        match &self.index {
+            None => self.entries.iter().position(|(present, _)| present == key),
+            Some(index) => index.get(key).copied(),
         }
     }
 }
@@ -92,9 +88,11 @@ impl<K: Clone + Eq + Hash + Ord, T> KeyedVec<K, T> {
         }
         self.entries
             .sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        for (at, (key, _)) in self.entries.iter().enumerate() {
-            if let Some(position) = self.index.get_mut(key) {
-                *position = at;
+        if let Some(index) = &mut self.index {
+            for (at, (key, _)) in self.entries.iter().enumerate() {
+                if let Some(position) = index.get_mut(key) {
+                    *position = at;
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Clocks, a calibrated spin, and medians.
 
-use std::hint::black_box;
+use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -67,6 +68,27 @@ pub(crate) fn machine_parallelism(threads: usize, rounds: u64) -> f64 {
     let together = spin_on(threads, rounds);
     let alone = spin_on(1, rounds);
     threads as f64 * alone / together
+}
+
+/// Nanoseconds in which a cache line goes from one core to another. Everything that threads share costs a multiple of it,
+/// and virtual machines change it from one minute to the next.
+pub(crate) fn handoff_ns() -> f64 {
+    const TURNS: u32 = 20_000;
+    let turn = AtomicU32::new(0);
+    let ball = |mine: u32| {
+        for next in (mine..TURNS).step_by(2) {
+            while turn.load(Ordering::Acquire) != next {
+                spin_loop();
+            }
+            turn.store(next + 1, Ordering::Release);
+        }
+    };
+    let wall = now();
+    thread::scope(|scope| {
+        scope.spawn(|| ball(1));
+        ball(0);
+    });
+    wall.elapsed().as_secs_f64() * 1e9 / f64::from(TURNS)
 }
 
 /// The wall time in which `threads` threads spin `rounds` each.

@@ -43,6 +43,8 @@ pub(crate) struct SchedulerRow {
     pub(crate) us_per_tx: Figure,
     pub(crate) executions_per_tx: f64,
     pub(crate) machine_parallelism: Figure,
+    /// One way of a cache line between two cores.
+    pub(crate) machine_handoff_ns: Figure,
 }
 
 /// The JSON of one combination: medians, and the quartiles in `*_quartiles`.
@@ -70,6 +72,8 @@ struct SchedulerJson {
     executions_per_tx: f64,
     machine_parallelism: f64,
     machine_parallelism_quartiles: [f64; 2],
+    machine_handoff_ns: f64,
+    machine_handoff_ns_quartiles: [f64; 2],
 }
 
 impl From<&SchedulerRow> for SchedulerJson {
@@ -97,6 +101,8 @@ impl From<&SchedulerRow> for SchedulerJson {
             executions_per_tx: row.executions_per_tx,
             machine_parallelism: row.machine_parallelism.median,
             machine_parallelism_quartiles: row.machine_parallelism.quartiles,
+            machine_handoff_ns: row.machine_handoff_ns.median,
+            machine_handoff_ns_quartiles: row.machine_handoff_ns.quartiles,
         }
     }
 }
@@ -121,7 +127,7 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
             row.mode, row.rounds, row.iterations_per_us
         );
         println!(
-            "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7} {:>9} | {:>9} {:>8}",
+            "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7} {:>9} | {:>9} {:>10} {:>8}",
             "accounts",
             "txs",
             "us",
@@ -132,11 +138,12 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
             "runs/tx",
             "seq us/tx",
             "machine",
+            "handoff ns",
             "outputs"
         );
     }
     println!(
-        "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7.3} {:>9.3} | {:>9.2} {:>8}",
+        "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7.3} {:>9.3} | {:>9.2} {:>10.0} {:>8}",
         row.accounts,
         row.txs,
         row.cost_us,
@@ -147,6 +154,7 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
         row.executions_per_tx,
         row.sequential_engine_us_per_tx.median,
         row.machine_parallelism.median,
+        row.machine_handoff_ns.median,
         if row.outputs_equal { "equal" } else { "DIFFER" },
     );
 }

@@ -7,7 +7,7 @@ use ordlane_scheduler::{
 };
 
 use crate::cli::{self, SchedulerOptions};
-use crate::measure::{Spread, Taken, machine_parallelism, spin_rounds_per_us, taken};
+use crate::measure::{Spread, Taken, handoff_ns, machine_parallelism, spin_rounds_per_us, taken};
 use crate::report::{self, SchedulerRow};
 use crate::workload::{Account, Shape, Transfer, apply, digest, pure_loop, transfers};
 
@@ -89,6 +89,7 @@ struct Round {
     executions: u64,
     outputs_equal: bool,
     machine_parallelism: f64,
+    handoff_ns: f64,
 }
 
 #[expect(
@@ -150,6 +151,7 @@ fn measure(
         us_per_tx: per_tx_us(over(|round| round.ours.wall_s)).into(),
         executions_per_tx: over(|round| round.executions as f64).median / txs,
         machine_parallelism: over(|round| round.machine_parallelism).into(),
+        machine_handoff_ns: over(|round| round.handoff_ns).into(),
     })
 }
 
@@ -186,6 +188,7 @@ fn one_round(
         executions: summary.executions,
         outputs_equal: digest(&sequential_outputs) == expected && digest(&our_outputs) == expected,
         machine_parallelism: 0.0,
+        handoff_ns: handoff_ns(),
     })
 }
 

@@ -2,18 +2,20 @@
 //!
 //! Invariant: one thread at a time is the committer, by a lock that is only ever tried. It takes the transaction at the
 //! frontier if nobody owns it: one that has run is validated against the final state below it and run again if it fails;
-//! one that has not, or waits, is run in place. Either way its result is then what sequential execution gives.
+//! one that has not, or waits, or gave no output, is run in place. Either way its result is then what sequential execution gives.
 //!
 //! No wake-up is lost. A worker that moves a transaction on looks at the frontier afterwards and tries the lock; a
 //! committer that gives the lock back looks at the frontier afterwards, too. Fences on both sides make one see the other.
+//! For the same reason a worker may rest while the frontier waits and someone is marked as the committer.
 
 use std::error::Error;
+use std::mem;
 use std::sync::TryLockError;
 
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
-use super::sync::{Ordering, fence};
+use super::sync::{Ordering, fence, lock};
 use super::view::Halt;
 use super::window::Window;
 use crate::attempt::Outcome;
@@ -69,6 +71,7 @@ where
                 // The holder looks again; or it panicked, which ends the run.
                 Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => break,
             };
+            self.progress.set_committing(true);
             while !self.progress.is_over() {
                 match self.settle(&mut committer, scratch) {
                     Ok(Turn::Settled(version)) => {
@@ -82,6 +85,7 @@ where
                     }
                 }
             }
+            self.progress.set_committing(false);
             drop(committer);
             fence(Ordering::SeqCst);
         }
@@ -124,8 +128,13 @@ where
         let version = seen.version;
         if seen.phase == Phase::Executed {
             {
-                let mut shelf = super::sync::lock(&slot.shelf);
-                std::mem::swap(&mut shelf.record, &mut scratch.record);
+                let mut shelf = lock(&slot.shelf);
+                mem::swap(&mut shelf.record, &mut scratch.record);
+            }
+            if !matches!(scratch.record.outcome, Some(Outcome::Output(_))) {
+                // Whether it fails on final state, too, only a run there can tell: a read that ended it is not in its
+                // read set. It has published nothing.
+                return self.run_in_place(next_incarnation(version), scratch);
             }
             if self.holds(tx, scratch) {
                 committer.window.held();
@@ -140,14 +149,13 @@ where
         }
     }
 
-    /// Whether the record's run counts: it ended by itself, and all that it read is final.
+    /// Whether all that the record's run has read is final.
     fn holds(&self, tx: TxIndex, scratch: &Scratch<M>) -> bool {
         let reads = scratch.record.reads.as_slice();
-        scratch.record.outcome.is_some()
-            && reads.iter().all(|(_, read)| {
-                self.memory
-                    .still_holds(read.id, tx, read.origin, read.value.as_ref())
-            })
+        reads.iter().all(|(_, read)| {
+            self.memory
+                .still_holds(read.id, tx, read.origin, read.value.as_ref())
+        })
     }
 
     /// Runs the transaction anew in the place of a run whose writes are visible.
@@ -156,7 +164,7 @@ where
         version: Version,
         scratch: &mut Scratch<M>,
     ) -> Result<Turn, Option<RunError<B::Error>>> {
-        let visible = std::mem::take(&mut scratch.record.ids);
+        let visible = mem::take(&mut scratch.record.ids);
         for id in &visible {
             self.memory.estimate(*id, version.tx);
         }
@@ -244,11 +252,15 @@ where
     /// Moves the frontier beyond `tx` and wakes who waited for it.
     fn advance(&self, tx: TxIndex, window: u32) {
         let slot = self.ring.of(tx);
-        let waiters = {
-            let mut shelf = super::sync::lock(&slot.shelf);
-            slot.status.hand_over(self.ring.successor(tx));
-            std::mem::take(&mut shelf.waiters)
+        slot.status.hand_over(self.ring.successor(tx));
+        let waiters = if self.requeue.has_blocked() {
+            mem::take(&mut lock(&slot.shelf).waiters)
+        } else {
+            Vec::new()
         };
+        if !waiters.is_empty() {
+            self.requeue.unblock(waiters.len());
+        }
         if self.progress.advance(window) {
             return self.end();
         }

@@ -61,6 +61,7 @@ impl Idle {
     }
 
     /// Wakes one sleeper if there is one and `has_work` agrees. Call it after making work.
+    #[inline]
     pub(crate) fn ring(&self, has_work: impl Fn() -> bool) {
         // Pairs with the fence in `wait`.
         fence(Ordering::SeqCst);

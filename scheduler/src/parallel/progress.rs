@@ -22,6 +22,8 @@ pub(crate) struct Progress {
     /// How far beyond the frontier the cursor may go.
     window: Apart<AtomicU32>,
     over: AtomicBool,
+    /// Whether someone is the committer; see `Run::commit`.
+    committing: Apart<AtomicBool>,
 }
 
 impl Progress {
@@ -32,14 +34,17 @@ impl Progress {
             cursor: Apart(AtomicU32::new(0)),
             window: Apart(AtomicU32::new(window)),
             over: AtomicBool::new(total == 0),
+            committing: Apart(AtomicBool::new(false)),
         }
     }
 
+    #[inline]
     pub(crate) fn frontier(&self) -> TxIndex {
         TxIndex::new(self.frontier.0.load(Ordering::SeqCst))
     }
 
     /// Raises the frontier by one, with the window from now on; `true` when the block is done. Only the committer may.
+    #[inline]
     pub(crate) fn advance(&self, window: u32) -> bool {
         let next = self.frontier.0.load(Ordering::Relaxed) + 1;
         if self.window.0.load(Ordering::Relaxed) != window {
@@ -50,6 +55,7 @@ impl Progress {
     }
 
     /// Takes the next transaction to run ahead, if the window lets it. It may go beyond by as many as there are threads.
+    #[inline]
     pub(crate) fn take(&self) -> Option<TxIndex> {
         loop {
             let frontier = self.frontier.0.load(Ordering::SeqCst);
@@ -71,12 +77,14 @@ impl Progress {
     }
 
     /// Whether [`Self::take`] would give something.
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
         let frontier = self.frontier.0.load(Ordering::SeqCst);
         let cursor = self.cursor.0.load(Ordering::SeqCst);
         cursor.max(frontier + 1) <= self.last_ahead(frontier)
     }
 
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         // Pairs with the store in `end`; acquires whatever ended the run.
         self.over.load(Ordering::Acquire)
@@ -85,6 +93,18 @@ impl Progress {
     /// Ends the run. Whoever calls it wakes the sleepers.
     pub(crate) fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether someone is the committer and will look at the frontier before it rests.
+    #[inline]
+    pub(crate) fn is_committing(&self) -> bool {
+        self.committing.0.load(Ordering::SeqCst)
+    }
+
+    /// Set by the committer after it got the lock, cleared before it gives the lock back and looks again.
+    #[inline]
+    pub(crate) fn set_committing(&self, committing: bool) {
+        self.committing.0.store(committing, Ordering::Relaxed);
     }
 
     /// The last transaction that may be run ahead.

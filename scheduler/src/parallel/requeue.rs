@@ -1,4 +1,4 @@
-//! Transactions that were blocked and may run again, lowest first.
+//! Transactions that were blocked and may run again, lowest first; and whether any are blocked now.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,11 +13,33 @@ pub(crate) struct Requeue {
     /// sequentially consistent because a worker that is about to sleep looks here after it has counted itself asleep.
     length: AtomicUsize,
     heap: Mutex<BinaryHeap<Reverse<TxIndex>>>,
+    /// How many transactions wait behind another, or are about to.
+    ///
+    /// A waiter counts itself and then looks whether the other is still owned; the committer moves the other on and then
+    /// looks here. All four are sequentially consistent, so that the committer only needs the list when it has entries.
+    blocked: AtomicUsize,
 }
 
 impl Requeue {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.length.load(Ordering::SeqCst) == 0
+    }
+
+    /// A transaction is about to wait; called before it looks whether it has to.
+    pub(crate) fn block(&self) {
+        self.blocked.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// So many transactions wait no more.
+    pub(crate) fn unblock(&self, count: usize) {
+        self.blocked.fetch_sub(count, Ordering::SeqCst);
+    }
+
+    /// Whether any transaction may be waiting.
+    #[inline]
+    pub(crate) fn has_blocked(&self) -> bool {
+        self.blocked.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn push(&self, tx: TxIndex) {

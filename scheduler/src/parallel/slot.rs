@@ -32,7 +32,7 @@ pub(crate) struct Record<K, V, O> {
     pub(crate) writes: WriteSet<K, V>,
     /// The numbers of the written keys, in the same order.
     pub(crate) ids: Vec<KeyId>,
-    /// How the run ended; `None` if it must be run again whatever it read, since the base failed.
+    /// How the run ended. Ahead of the frontier only an output can count; else the transaction is run there.
     pub(crate) outcome: Option<Outcome<O>>,
 }
 
@@ -60,8 +60,8 @@ pub(crate) struct Slot<K, V, O> {
 pub(crate) struct Shelf<K, V, O> {
     /// The record of an executed transaction; else an emptied one, for its room.
     pub(crate) record: Record<K, V, O>,
-    /// Who waits until this transaction is committed. A waiter adds itself while the transaction is owned, under this
-    /// lock; the committer empties the list under this lock when it moves the transaction on. So none is forgotten.
+    /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
+    /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
     pub(crate) waiters: Vec<TxIndex>,
 }
 

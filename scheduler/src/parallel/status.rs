@@ -80,11 +80,13 @@ impl Status {
         Self(AtomicU64::new(first(tx).pack()))
     }
 
+    #[inline]
     pub(crate) fn load(&self) -> Snapshot {
         Snapshot::unpack(self.0.load(Ordering::SeqCst))
     }
 
     /// Takes the transaction if it is still as `seen`; `true` makes the caller its owner.
+    #[inline]
     pub(crate) fn claim(&self, seen: Snapshot) -> bool {
         seen.phase != Phase::Executing && self.exchange(seen, Phase::Executing)
     }
@@ -96,12 +98,14 @@ impl Status {
     }
 
     /// Moves a transaction on; only its owner may.
+    #[inline]
     pub(crate) fn leave(&self, version: Version, phase: Phase) {
         self.0
             .store(Snapshot { version, phase }.pack(), Ordering::SeqCst);
     }
 
     /// Gives the slot of a committed transaction to `tx`; only the owner may.
+    #[inline]
     pub(crate) fn hand_over(&self, tx: TxIndex) {
         self.0.store(first(tx).pack(), Ordering::SeqCst);
     }

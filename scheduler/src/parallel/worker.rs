@@ -48,7 +48,7 @@ where
 
     fn has_work(&self) -> bool {
         self.progress.is_over()
-            || self.frontier_waits()
+            || !self.progress.is_committing() && self.frontier_waits()
             || self.progress.is_open()
             || !self.requeue.is_empty()
     }
@@ -74,8 +74,8 @@ where
             Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
             Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
             Some(Halt::Over) => return,
+            // The base is asked again when it counts.
             Some(Halt::Base(_)) => {
-                // The base is asked again when it counts.
                 scratch.record.writes.clear();
                 scratch.record.outcome = None;
             }
@@ -91,6 +91,7 @@ where
     fn wait_for(&self, writer: TxIndex, version: Version) {
         let status = &self.ring.of(version.tx).status;
         let slot = self.ring.of(writer);
+        self.requeue.block();
         {
             let mut shelf = lock(&slot.shelf);
             let seen = slot.status.load();
@@ -99,6 +100,7 @@ where
                 return status.leave(version, Phase::Blocked);
             }
         }
+        self.requeue.unblock(1);
         status.leave(version, Phase::Ready);
         self.requeue.push(version.tx);
     }

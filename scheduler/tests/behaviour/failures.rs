@@ -296,3 +296,69 @@ fn a_panic_of_the_sink_reaches_the_caller() {
         );
     }
 }
+
+/// Cannot give the keys that the first transaction writes.
+struct Holed {
+    panics: bool,
+}
+
+impl Base for Holed {
+    type Key = u8;
+    type Value = u32;
+    type Error = DiskGone;
+
+    fn read(&self, key: &u8) -> Result<Option<u32>, DiskGone> {
+        assert!(!(self.panics && *key == 7), "this must not be seen");
+        if *key == 7 { Err(DiskGone) } else { Ok(None) }
+    }
+}
+
+/// The first transaction writes key 7 late; all others read it.
+struct LateWriter;
+
+impl Vm for LateWriter {
+    type Key = u8;
+    type Value = u32;
+    type Tx = ();
+    type Output = Option<u32>;
+    type Worker = ();
+
+    fn worker(&self) {}
+
+    fn execute<V>(
+        &self,
+        (): &mut (),
+        index: TxIndex,
+        (): &(),
+        view: &mut V,
+    ) -> Result<Option<u32>, Stop>
+    where
+        V: View<Key = u8, Value = u32>,
+    {
+        if index.get() > 0 {
+            return view.read(&7);
+        }
+        for round in 0..300_000 {
+            std::hint::black_box(round);
+        }
+        view.write(7, 1);
+        Ok(None)
+    }
+}
+
+#[test]
+fn a_base_that_fails_where_a_lower_transaction_writes_is_not_asked_on_final_state() {
+    let _watchdog = Watchdog::new("a_base_that_fails_where_a_lower_transaction_writes");
+    for (way, executor) in every_way() {
+        for panics in [false, true] {
+            for _ in 0..10 {
+                let (entries, said) = run(&executor, &LateWriter, &Holed { panics }, &[(); 40]);
+                assert_eq!(said.unwrap().committed, 40, "{way}");
+                assert!(
+                    entries.iter().skip(1).all(|entry| entry.output == Some(1)),
+                    "{way}"
+                );
+            }
+        }
+    }
+}
