@@ -288,10 +288,16 @@ fn described(action: &'static str, error: fjall::Error) -> StateError {
     StateError::damaged(format!("{words} (when it was to {action})"))
 }
 
-/// A file that ends early, holds nonsense or is gone is damage; all else is the operating system's trouble.
+/// A file that ends early, holds nonsense, points to nowhere or is gone is damage; all else is the operating system's
+/// trouble.
 fn described_io(action: &'static str, error: io::Error) -> StateError {
+    use io::ErrorKind;
+
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::NotFound => {
+        ErrorKind::UnexpectedEof
+        | ErrorKind::InvalidData
+        | ErrorKind::InvalidInput
+        | ErrorKind::NotFound => {
             StateError::damaged_by(format!("a file could not be read (to {action})"), error)
         }
         _ => StateError::io(action, error),
