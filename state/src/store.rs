@@ -107,7 +107,7 @@ struct Head {
 }
 
 impl StateStore {
-    /// Opens what a storage holds, or begins anew when it holds nothing.
+    /// Opens what a storage holds, or begins anew when it holds nothing. One store at a time works on a storage.
     ///
     /// Reads every value of the state, rebuilds the tree and compares its root with the tip's; compares the tip's block
     /// with its hash, and the tip with the storage's [`Witness`](crate::Witness). This is the recovery after a crash, too.

@@ -4,6 +4,12 @@
 //! fjall batch, synced with [`PersistMode::SyncAll`] before it is acknowledged.
 //!
 //! Invariant: fjall never sees a folder whose parts are missing, because it would begin anew in their place.
+//!
+//! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
+//! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
+//! later. A break in one of the *older* journals can cost entries of blocks below the tip while the tip stays whole. A
+//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing index entry is not
+//! told from one that never was.
 
 use std::{
     fmt, fs, io,
@@ -43,6 +49,8 @@ impl Default for FjallOptions {
 }
 
 /// Keeps everything in the files of one folder, which it holds locked until it is dropped.
+///
+/// fjall panics on some damaged files. Such a panic is caught and becomes [`StateError::Damaged`], where panics unwind.
 pub struct FjallStorage {
     folder: PathBuf,
     database: Database,
@@ -288,10 +296,16 @@ fn described(action: &'static str, error: fjall::Error) -> StateError {
     StateError::damaged(format!("{words} (when it was to {action})"))
 }
 
-/// A file that ends early, holds nonsense or is gone is damage; all else is the operating system's trouble.
+/// A file that ends early, holds nonsense, points to nowhere or is gone is damage; all else is the operating system's
+/// trouble.
 fn described_io(action: &'static str, error: io::Error) -> StateError {
+    use io::ErrorKind;
+
     match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::NotFound => {
+        ErrorKind::UnexpectedEof
+        | ErrorKind::InvalidData
+        | ErrorKind::InvalidInput
+        | ErrorKind::NotFound => {
             StateError::damaged_by(format!("a file could not be read (to {action})"), error)
         }
         _ => StateError::io(action, error),

@@ -18,12 +18,12 @@ use super::{Internal, Leaf, LeafChange, Link, Tree};
 pub(super) fn update(tree: &Tree, changes: &[LeafChange], hasher: &dyn BatchHasher) -> Tree {
     let ordered = in_order(changes);
     let prepared = prepare(&ordered, hasher);
-    let top = Finished {
-        link: tree.top.clone(),
+    let top = Old {
+        link: &tree.top,
         hash: tree.root,
     };
     let mut shape = Shape::default();
-    let child = shape.build(&top, 0, &prepared);
+    let child = shape.build(top, 0, &prepared);
     let Finished { link, hash } = shape.finish(child, hasher);
     Tree {
         top: link,
@@ -43,6 +43,27 @@ impl Finished {
         link: Link::Empty,
         hash: EMPTY,
     };
+}
+
+/// A subtree of the tree before the update. It is borrowed: counting references touches memory that is not needed.
+#[derive(Clone, Copy)]
+struct Old<'a> {
+    link: &'a Link,
+    hash: Hash,
+}
+
+impl Old<'_> {
+    const EMPTY: Old<'static> = Old {
+        link: &Link::Empty,
+        hash: EMPTY,
+    };
+
+    fn kept(self) -> Child {
+        Child::Finished(Finished {
+            link: self.link.clone(),
+            hash: self.hash,
+        })
+    }
 }
 
 /// A change with its leaf hashed.
@@ -72,16 +93,14 @@ struct Shape {
 
 impl Shape {
     /// The subtree at `depth` after `changes`, all of which lie in it.
-    fn build(&mut self, old: &Finished, depth: usize, changes: &[Prepared]) -> Child {
-        match (changes, &old.link) {
-            ([], _) => return Child::Finished(old.clone()),
+    fn build(&mut self, old: Old<'_>, depth: usize, changes: &[Prepared]) -> Child {
+        match (changes, old.link) {
+            ([], _) => return old.kept(),
             ([change], Link::Empty) => return Child::Finished(leaf_of(change)),
             ([change], Link::Leaf(leaf)) if leaf.path == change.path => {
                 return Child::Finished(leaf_of(change));
             }
-            ([change], Link::Leaf(_)) if change.leaf.is_none() => {
-                return Child::Finished(old.clone());
-            }
+            ([change], Link::Leaf(_)) if change.leaf.is_none() => return old.kept(),
             // Paths differ within their 256 bits, so nothing is left to part below them.
             ([.., last], _) if depth >= MAX_TREE_DEPTH => {
                 debug_assert!(false, "changes with one path come here only once");
@@ -93,13 +112,13 @@ impl Shape {
         let (left, right) =
             changes.split_at(changes.partition_point(|change| !bit(&change.path, depth)));
         let below = depth.saturating_add(1);
-        let left = self.build(&old_left, below, left);
-        let right = self.build(&old_right, below, right);
+        let left = self.build(old_left, below, left);
+        let right = self.build(old_right, below, right);
         self.join(old, depth, left, right)
     }
 
     /// The node above two subtrees: none above nothing, and none above a lone leaf, which rises.
-    fn join(&mut self, old: &Finished, depth: usize, left: Child, right: Child) -> Child {
+    fn join(&mut self, old: Old<'_>, depth: usize, left: Child, right: Child) -> Child {
         match (&left, &right) {
             (Child::Finished(side), Child::Finished(other))
             | (Child::Finished(other), Child::Finished(side))
@@ -108,11 +127,11 @@ impl Shape {
                 return Child::Finished(side.clone());
             }
             (Child::Finished(left), Child::Finished(right)) => {
-                if let Link::Internal(node) = &old.link
+                if let Link::Internal(node) = old.link
                     && node.left_hash == left.hash
                     && node.right_hash == right.hash
                 {
-                    return Child::Finished(old.clone());
+                    return old.kept();
                 }
             }
             _ => {}
@@ -185,18 +204,18 @@ fn take(child: Child, below: &mut vec::IntoIter<Finished>) -> Finished {
 }
 
 /// The subtrees below an old one; a leaf that is not alone any more moves down on its side.
-fn children(old: &Finished, depth: usize) -> (Finished, Finished) {
-    match &old.link {
-        Link::Empty => (Finished::EMPTY, Finished::EMPTY),
-        Link::Leaf(leaf) if bit(&leaf.path, depth) => (Finished::EMPTY, old.clone()),
-        Link::Leaf(_) => (old.clone(), Finished::EMPTY),
+fn children(old: Old<'_>, depth: usize) -> (Old<'_>, Old<'_>) {
+    match old.link {
+        Link::Empty => (Old::EMPTY, Old::EMPTY),
+        Link::Leaf(leaf) if bit(&leaf.path, depth) => (Old::EMPTY, old),
+        Link::Leaf(_) => (old, Old::EMPTY),
         Link::Internal(node) => (
-            Finished {
-                link: node.left.clone(),
+            Old {
+                link: &node.left,
                 hash: node.left_hash,
             },
-            Finished {
-                link: node.right.clone(),
+            Old {
+                link: &node.right,
                 hash: node.right_hash,
             },
         ),

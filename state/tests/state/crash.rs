@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     chain::{Chain, assert_equal},
-    folder::open_folder,
+    folder::open_small,
 };
 
 const FOLDER: &str = "ORDLANE_TEST_CRASH";
@@ -31,7 +31,7 @@ fn committing_process() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let store = open_folder(&PathBuf::from(folder)).unwrap();
+    let store = open_small(&PathBuf::from(folder)).unwrap();
     let mut chain = grown_to(store.tip().map(|tip| tip.height.0));
     let mut out = std::io::stdout();
     loop {
@@ -43,7 +43,7 @@ fn committing_process() {
 }
 
 /// Lets a process commit for a while, kills it, and returns the last height that it acknowledged.
-fn commit_and_kill(folder: &std::path::Path, after: Duration) -> Option<u64> {
+fn commit_and_kill(folder: &Path, after: Duration) -> Option<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::committing_process", "--nocapture"])
         .env(FOLDER, folder)
@@ -75,7 +75,7 @@ fn acknowledged_blocks_survive_kill_9() {
     for cycle in 0..CYCLES {
         let after = Duration::from_micros(rng.random_range(20_000..400_000));
         acknowledged = commit_and_kill(folder.path(), after).max(acknowledged);
-        let store = open_folder(folder.path()).unwrap();
+        let store = open_small(folder.path()).unwrap();
         let found = store.tip().map(|tip| tip.height.0);
         assert!(
             found >= acknowledged,

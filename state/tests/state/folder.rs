@@ -17,6 +17,13 @@ pub(crate) fn open_folder(folder: &Path) -> Result<StateStore, StateError> {
     open(Arc::new(FjallStorage::open(folder)?))
 }
 
+/// The same, and a new store writes tables early, so that a short chain has some.
+pub(crate) fn open_small(folder: &Path) -> Result<StateStore, StateError> {
+    let mut options = FjallOptions::default();
+    options.memtable_bytes = 0;
+    open(Arc::new(FjallStorage::open_with(folder, options)?))
+}
+
 /// Every file below a folder, with its content.
 pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -53,12 +60,9 @@ fn a_folder_and_memory_hold_the_same_after_the_same_blocks() {
 #[test]
 fn tables_hold_what_memtables_held() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = FjallOptions::default();
-    options.memtable_bytes = 0;
     let mut chain = Chain::with_keys(21, 2_000);
     for _ in 0..3 {
-        let storage = FjallStorage::open_with(folder.path(), options).unwrap();
-        let store = open(Arc::new(storage)).unwrap();
+        let store = open_small(folder.path()).unwrap();
         assert_equal(&store, &chain);
         for _ in 0..60 {
             store.commit(chain.next_block()).unwrap();
