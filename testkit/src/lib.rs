@@ -1,9 +1,14 @@
 //! What the tests of ordlane share, and the workloads of its demos and benches.
 //!
 //! Purpose: one place for generators, oracles and vectors, so that every crate is tested against the same things.
-//! - [`workload`]: blocks of really signed transactions from a seed; the only part that a program needs, and the only
-//!   one without a feature;
-//! - [`oracle`] (feature `oracle`): the state machine, written a second time, one transaction after another;
+//! - [`workload`]: blocks of really signed transactions from a seed;
+//! - [`mutation`]: deterministic damage to bytes;
+//! - [`fuzz`]: what must hold for any input of a decoder;
+//! - `oracle` (feature): the state machine, written a second time, one transaction after another;
+//! - `strategies` (feature): proptest strategies for every type of the wire formats;
+//! - `vectors` (feature): public test vectors for Ed25519, SHA-256 and SHA-512.
+//!
+//! The features are on by default, for tests; a program that only wants a workload turns them off.
 //!
 //! Invariant: whatever is generated is a function of its seed, on every machine: integers only, and no hash-map order.
 
@@ -12,9 +17,14 @@
     reason = "a generator or an oracle that breaks its own invariant must stop the test"
 )]
 
+pub mod fuzz;
+pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
-
+#[cfg(feature = "strategies")]
+pub mod strategies;
+#[cfg(feature = "vectors")]
+pub mod vectors;
 pub mod workload;
 
 mod random;
