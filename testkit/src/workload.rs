@@ -114,6 +114,11 @@ impl Workload {
     /// # Errors
     /// [`WorkloadError`] when there are no accounts or too many, the memo is too long, or the parameters allow no chain.
     pub fn generator(&self) -> Result<Generator, WorkloadError> {
+        self.check()?;
+        Generator::new(self.clone())
+    }
+
+    fn check(&self) -> Result<(), WorkloadError> {
         if self.accounts == 0 || self.accounts > MAX_ACCOUNTS {
             return Err(WorkloadError::Accounts {
                 count: self.accounts,
@@ -124,7 +129,7 @@ impl Workload {
                 size: self.memo_bytes,
             });
         }
-        Generator::new(self.clone())
+        Ok(())
     }
 }
 
@@ -170,6 +175,9 @@ pub enum WorkloadError {
         /// How many bytes were asked for.
         size: u16,
     },
+    /// Policies are wanted among accounts that were made without.
+    #[error("the accounts were made without policies")]
+    NoPolicies,
     /// The parameters allow no chain.
     #[error("the parameters allow no chain")]
     Genesis(#[from] GenesisError),

@@ -54,10 +54,7 @@ impl Generator {
             .map(|address| GenesisAccount { address, balance })
             .collect();
         let genesis = Genesis::new(workload.params, TimestampMs(GENESIS_TIMESTAMP_MS), funded)?;
-        let zipf = match workload.distribution {
-            Distribution::Zipf(exponent) => Some(Zipf::new(workload.accounts, exponent)),
-            _ => None,
-        };
+        let zipf = zipf(&workload);
         let rng = ChaCha8Rng::seed_from_u64(workload.seed);
         Ok(Self {
             workload,
@@ -76,6 +73,26 @@ impl Generator {
     #[must_use]
     pub const fn genesis(&self) -> &Genesis {
         &self.genesis
+    }
+
+    /// Goes on with another load over the same accounts, whose number, parameters and seed stay.
+    ///
+    /// # Errors
+    /// [`WorkloadError`] as when a generator is made, or when the new load wants policies and the first had none.
+    pub fn change(&mut self, workload: Workload) -> Result<(), WorkloadError> {
+        let workload = Workload {
+            accounts: self.workload.accounts,
+            params: self.workload.params,
+            seed: self.workload.seed,
+            ..workload
+        };
+        workload.check()?;
+        if workload.multi_sig > Share::NONE && self.accounts.policy_count() == 0 {
+            return Err(WorkloadError::NoPolicies);
+        }
+        self.zipf = zipf(&workload);
+        self.workload = workload;
+        Ok(())
     }
 
     pub(super) const fn params(&self) -> &ChainParams {
@@ -245,6 +262,13 @@ impl Chosen {
         self.wanted -= u64::from(chosen);
         self.left -= 1;
         chosen
+    }
+}
+
+fn zipf(workload: &Workload) -> Option<Zipf> {
+    match workload.distribution {
+        Distribution::Zipf(exponent) => Some(Zipf::new(workload.accounts, exponent)),
+        _ => None,
     }
 }
 

@@ -128,3 +128,37 @@ fn impossible_workloads_are_refused() {
     .unwrap_err();
     assert_eq!(error, WorkloadError::Memo { size: 1_025 });
 }
+
+#[test]
+fn a_changed_load_goes_on_with_the_same_accounts_and_nonces() {
+    let first = Workload {
+        multi_sig: Share::per_million(100_000),
+        ..workload(Distribution::Uniform)
+    };
+    let mut generator = first.generator().unwrap();
+    let mut blocks = vec![generator.next().unwrap()];
+    let zipf = Distribution::Zipf("1".parse().unwrap());
+    generator
+        .change(Workload {
+            distribution: zipf,
+            accounts: 9,
+            blocks: 2,
+            ..first
+        })
+        .unwrap();
+    blocks.extend(&mut generator);
+    assert_eq!(blocks.len(), 2);
+    let mut next: BTreeMap<Address, u64> = BTreeMap::new();
+    for tx in decoded(&blocks) {
+        let nonce = next.entry(tx.payload.sender).or_default();
+        assert_eq!(tx.payload.nonce.0, *nonce);
+        *nonce += 1;
+    }
+
+    let mut plain = workload(Distribution::Uniform).generator().unwrap();
+    let wanting = Workload {
+        multi_sig: Share::ALL,
+        ..Workload::default()
+    };
+    assert_eq!(plain.change(wanting), Err(WorkloadError::NoPolicies));
+}
