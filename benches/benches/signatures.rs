@@ -28,14 +28,23 @@ fn verify(criterion: &mut Criterion) {
     let checks: Vec<SignatureCheck<'_>> = publics
         .iter()
         .zip(&signatures)
-        .map(|(key, signature)| SignatureCheck { key, message: &message, signature })
+        .map(|(key, signature)| SignatureCheck {
+            key,
+            message: &message,
+            signature,
+        })
         .collect();
 
     let mut group = criterion.benchmark_group("signatures::verify");
     group.sample_size(10);
     for threads in THREADS {
-        let config = DispatcherConfig { threads, ..DispatcherConfig::default() };
-        let Ok(dispatcher) = Dispatcher::new(config) else { continue };
+        let config = DispatcherConfig {
+            threads,
+            ..DispatcherConfig::default()
+        };
+        let Ok(dispatcher) = Dispatcher::new(config) else {
+            continue;
+        };
         for batch in BATCHES {
             group.throughput(Throughput::Elements(batch as u64));
             group.bench_function(format!("threads={threads},batch={batch}"), |bencher| {

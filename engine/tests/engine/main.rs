@@ -9,6 +9,7 @@
 mod against_oracle;
 mod crash;
 mod forks;
+mod golden;
 mod imports;
 mod mutated;
 mod questions;

@@ -1,0 +1,288 @@
+//! The commands as a user runs them: what they print, and how they end.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on must stop"
+)]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn ordlane(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ordlane"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = ordlane(arguments);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The one line that an error is.
+fn failure(arguments: &[&str], code: i32) -> String {
+    let output = ordlane(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn demo(folder: &Path) -> Value {
+    let data = folder.to_str().unwrap();
+    json(&[
+        "demo",
+        "--txs",
+        "60",
+        "--accounts",
+        "20",
+        "--blocks",
+        "3",
+        "--threads",
+        "2",
+        "--data",
+        data,
+        "--json",
+    ])
+}
+
+#[test]
+fn the_demo_prints_its_stable_keys_and_everything_is_equal() {
+    let cases: [&[&str]; 4] = [
+        &[],
+        &["--zipf", "1.2", "--failing", "0.4"],
+        &["--accounts", "2"],
+        &["--threads", "1", "--failing", "0", "--seed", "9"],
+    ];
+    for extra in cases {
+        let mut arguments = vec!["demo", "--txs", "50", "--blocks", "2", "--json"];
+        if !extra.contains(&"--accounts") {
+            arguments.extend(["--accounts", "30"]);
+        }
+        arguments.extend(extra);
+        let result = json(&arguments);
+        for key in [
+            "roots_equal",
+            "receipts_equal",
+            "events_equal",
+            "proof_verified",
+        ] {
+            assert_eq!(result[key], Value::Bool(true), "{key}");
+        }
+        assert_eq!(result["state_root"], result["sequential_state_root"]);
+        assert_eq!(
+            (result["txs"].as_u64(), result["blocks"].as_u64()),
+            (Some(50), Some(2))
+        );
+        for stage in ["decode", "verify", "execute", "hash", "persist"] {
+            assert!(result["stages"][stage].is_number(), "{stage}");
+        }
+        for key in ["threads", "parallel_tps", "sequential_tps", "failed_txs"] {
+            assert!(result[key].is_number(), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_is_a_function_of_its_seed() {
+    let root = |seed: &str| {
+        let result = json(&[
+            "demo",
+            "--txs",
+            "40",
+            "--accounts",
+            "9",
+            "--blocks",
+            "2",
+            "--seed",
+            seed,
+            "--json",
+        ]);
+        result["state_root"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(root("3"), root("3"));
+    assert_ne!(root("3"), root("4"));
+}
+
+#[test]
+fn a_kept_chain_can_be_inspected_proven_and_executed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("chain");
+    let summary = demo(&data);
+    let data = data.to_str().unwrap();
+
+    let tip = json(&["inspect", "--data", data, "--json", "tip"]);
+    assert_eq!(tip["state_root"], summary["state_root"]);
+    assert_eq!(tip["height"], 3);
+    let block = json(&["inspect", "--data", data, "--json", "block", "2"]);
+    assert_eq!(block["hash"], tip["parent_hash"]);
+    assert!(failure(&["inspect", "--data", data, "block", "9"], 1).contains("there is no block 9"));
+    let nothing = "00".repeat(32);
+    assert!(failure(&["inspect", "--data", data, "tx", &nothing], 1).contains("no durable block"));
+
+    let proposer = tip["proposer"].as_str().unwrap();
+    let account = json(&["inspect", "--data", data, "--json", "account", proposer]);
+    assert_eq!(account["present"], true);
+    let absent = json(&["inspect", "--data", data, "--json", "account", &nothing]);
+    assert_eq!(absent["present"], false);
+
+    for address in [proposer, &nothing] {
+        let proof = ordlane(&["prove", "--data", data, address]);
+        let file = folder.path().join("proof.json");
+        fs::write(&file, &proof.stdout).unwrap();
+        let root = tip["state_root"].as_str().unwrap();
+        let verified = json(&[
+            "verify-proof",
+            file.to_str().unwrap(),
+            "--root",
+            root,
+            "--json",
+        ]);
+        assert_eq!(verified["verified"], true);
+        let refused = failure(
+            &["verify-proof", file.to_str().unwrap(), "--root", &nothing],
+            1,
+        );
+        assert!(refused.contains("is refused"), "{refused}");
+        let text = String::from_utf8(proof.stdout).unwrap();
+        let changed = text.replacen("\"nonce\": ", "\"nonce\": 1", 1);
+        fs::write(&file, changed).unwrap();
+        failure(&["verify-proof", file.to_str().unwrap(), "--root", root], 1);
+    }
+    execute_again(folder.path(), data, &tip);
+}
+
+/// Executes the block files into a second folder, in order and out of order.
+fn execute_again(folder: &Path, data: &str, tip: &Value) {
+    let second = folder.join("second");
+    let second = second.to_str().unwrap();
+    let genesis = format!("{data}/genesis.bin");
+    let files: Vec<String> = (1..=3)
+        .map(|number| format!("{data}/blocks/{number:08}.block"))
+        .collect();
+
+    let error = failure(
+        &[
+            "execute",
+            "--data",
+            second,
+            "--genesis",
+            &genesis,
+            &files[1],
+        ],
+        1,
+    );
+    assert!(
+        error.contains("00000002.block") && error.contains("is not known"),
+        "{error}"
+    );
+    let done = json(&[
+        "execute",
+        "--data",
+        second,
+        "--genesis",
+        &genesis,
+        "--json",
+        &files[0],
+        &files[1],
+    ]);
+    assert_eq!(done.as_array().unwrap().len(), 2);
+    let done = json(&["execute", "--data", second, "--json", &files[2]]);
+    assert_eq!(done[0]["state_root"], tip["state_root"]);
+    let error = failure(&["execute", "--data", second, &files[2]], 1);
+    assert!(
+        error.starts_with("error: ") && error.lines().count() == 1,
+        "{error}"
+    );
+
+    let mut bytes = fs::read(&files[2]).unwrap();
+    let last = bytes.len() - 40;
+    bytes[last] ^= 1;
+    let damaged = folder.join("damaged.block");
+    fs::write(&damaged, bytes).unwrap();
+    failure(&["execute", "--data", second, damaged.to_str().unwrap()], 1);
+    let unchanged = json(&["inspect", "--data", second, "--json", "tip"]);
+    assert_eq!(unchanged["hash"], tip["hash"]);
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_failures_with_1() {
+    for arguments in [
+        &["demo", "--txs", "0"][..],
+        &["demo", "--threads", "0"],
+        &["demo", "--failing", "1.5"],
+        &["demo", "--zipf", "much"],
+        &["prove", "--data", "x", "not-hex"],
+        &["verify-proof", "x"],
+        &["inspect", "tip"],
+        &["execute", "--data", "x"],
+        &["no-such-command"],
+        &[],
+    ] {
+        failure(arguments, 2);
+    }
+    assert!(failure(&["inspect", "--data", "/nonexistent/folder", "tip"], 1).contains("hint"));
+    assert!(
+        failure(
+            &["verify-proof", "/nonexistent", "--root", &"00".repeat(32)],
+            1
+        )
+        .contains("cannot open")
+    );
+}
+
+#[test]
+fn a_foreign_folder_is_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("precious");
+    fs::write(&file, "mine").unwrap();
+    let data = folder.path().to_str().unwrap();
+    assert!(failure(&["demo", "--data", data], 1).contains("not empty"));
+    assert!(failure(&["inspect", "--data", data, "tip"], 1).contains("not a data folder"));
+
+    let other = tempfile::tempdir().unwrap();
+    demo(&other.path().join("chain"));
+    let genesis = other.path().join("chain/genesis.bin");
+    let block = other.path().join("chain/blocks/00000001.block");
+    let arguments = [
+        "execute",
+        "--data",
+        data,
+        "--genesis",
+        genesis.to_str().unwrap(),
+        block.to_str().unwrap(),
+    ];
+    assert!(failure(&arguments, 1).contains("nothing was touched"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn completions_and_help_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = ordlane(&["completions", shell]);
+        assert!(output.status.success() && output.stdout.len() > 500);
+    }
+    let help = ordlane(&["--help"]);
+    let text = String::from_utf8(help.stdout).unwrap();
+    for command in [
+        "demo",
+        "execute",
+        "prove",
+        "verify-proof",
+        "inspect",
+        "completions",
+    ] {
+        assert!(text.contains(command), "{command}");
+    }
+}
