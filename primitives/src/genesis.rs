@@ -314,3 +314,6 @@ impl Canonical for Genesis {
     const MIN_BYTES: usize = ChainParams::MIN_BYTES + 8 + 4;
     const MAX_BYTES: usize = MAX_GENESIS_BYTES;
 }
+
+#[cfg(test)]
+mod tests;
