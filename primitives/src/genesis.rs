@@ -126,6 +126,12 @@ pub enum GenesisError {
         /// The address.
         address: Address,
     },
+    /// A decoded genesis lists an account after one with a higher address.
+    #[error("account {address} is out of order")]
+    OutOfOrder {
+        /// The address.
+        address: Address,
+    },
     /// An account holds nothing, so it would be absent.
     #[error("account {address} holds nothing")]
     EmptyAccount {
@@ -191,13 +197,16 @@ impl Genesis {
     /// As [`Genesis::new`].
     pub fn validate(&self) -> Result<(), GenesisError> {
         self.params.validate()?;
-        if let Some([_, twice]) = self
+        if let Some([before, after]) = self
             .accounts
             .array_windows()
             .find(|[a, b]| a.address >= b.address)
         {
-            return Err(GenesisError::DuplicateAccount {
-                address: twice.address,
+            let address = after.address;
+            return Err(if before.address == address {
+                GenesisError::DuplicateAccount { address }
+            } else {
+                GenesisError::OutOfOrder { address }
             });
         }
         if let Some(empty) = self
@@ -314,3 +323,6 @@ impl Canonical for Genesis {
     const MIN_BYTES: usize = ChainParams::MIN_BYTES + 8 + 4;
     const MAX_BYTES: usize = MAX_GENESIS_BYTES;
 }
+
+#[cfg(test)]
+mod tests;

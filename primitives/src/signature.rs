@@ -74,7 +74,8 @@ pub fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
 /// Whether a protocol key (of a sender, a policy's member, a validator, a provider) must be refused: its encoding is
 /// non-canonical, or its point is of small order.
 ///
-/// A key that is no point at all is not called weak; no signature verifies under it.
+/// A non-canonical encoding is weak whether or not it is a point. A canonical encoding of no point is not called weak; no
+/// signature verifies under it.
 #[must_use]
 pub fn is_weak_key(key: &[u8; 32]) -> bool {
     let mut y = *key;

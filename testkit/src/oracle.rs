@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use ordlane_primitives::{
     Account, Address, Amount, BLOCK_VERSION, BlockHash, BlockHeader, BlockHeight, ChainParams,
     ErrorCode, Event, Extra, FeeRule, Gas, Genesis, Hash, Receipt, TimestampMs, TxBytes,
+    batch::Sequential,
     codec::{decode, encode},
 };
 
@@ -95,11 +96,9 @@ impl Oracle {
             state.insert(account_key(&given.address), encode(&account));
         }
         let bytes = encode(genesis);
-        // The timestamp follows the parameters, which have 41 bytes.
-        let timestamp_ms = u64::from_le_bytes(bytes[41..49].try_into().expect("eight bytes"));
         let context = Context {
             number: BlockHeight(0),
-            timestamp_ms: TimestampMs(timestamp_ms),
+            timestamp_ms: genesis.header(Hash::ZERO, &Sequential).timestamp_ms,
             proposer: Address::ZERO,
             parent_hash: Hash([0; 32]),
             extra: Extra::new(sha(&[GENESIS, &bytes]).to_vec()).expect("32 bytes"),

@@ -7,9 +7,9 @@
 )]
 
 use ordlane_primitives::{
-    Account, Address, Amount, BlockHeight, ChainId, ChainParams, ErrorCode, FeeRule, Gas, GasPrice,
-    Genesis, GenesisAccount, Memo, Nonce, RawKey, ReceiptStatus, SigningKey, TimestampMs,
-    TransactionPayload, TxBytes, TxKind,
+    Account, Address, Amount, Auth, BlockHeight, ChainId, ChainParams, ErrorCode, FeeRule, Gas,
+    GasPrice, Genesis, GenesisAccount, Memo, Nonce, RawKey, ReceiptStatus, SigningKey, TimestampMs,
+    Transaction, TransactionPayload, TxBytes, TxKind,
     batch::Sequential,
     codec::{decode, encode},
     list::{self, ListKind},
@@ -379,4 +379,58 @@ fn the_last_height_is_included() {
             usize::from(valid)
         );
     }
+}
+
+/// Encodings at the edges: small coordinates, those from p on, −1 and its neighbours, each with either sign.
+fn edge_keys() -> Vec<[u8; 32]> {
+    let mut keys = Vec::new();
+    for low in 0..=u8::MAX {
+        for (middle, high) in [(0, 0), (0xff, 0x7f)] {
+            for sign in [0, 0x80] {
+                let mut key = [middle; 32];
+                (key[0], key[31]) = (low, high | sign);
+                keys.push(key);
+            }
+        }
+    }
+    keys.extend(curve25519_dalek::constants::EIGHT_TORSION.map(|point| point.compress().0));
+    keys
+}
+
+#[test]
+fn two_criteria_for_weak_keys_agree_at_every_edge() {
+    let oracle = chain(params(), &[]);
+    let mut weak = 0;
+    for key in edge_keys() {
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        let mut payload = payload(&self::key(1), 0, 1);
+        payload.sender = Address::of_key(&key);
+        let auth = Auth::Ed25519 { key, signature };
+        let outcomes = execute(&oracle, &[encode(&Transaction { payload, auth })]).outcomes;
+        let expected = ordlane_primitives::signature::is_weak_key(&key);
+        weak += usize::from(expected);
+        assert_eq!(
+            outcomes == [Outcome::Invalid(ErrorCode::WeakPublicKey)],
+            expected,
+            "{key:02x?}"
+        );
+    }
+    // y = 0, 1, −1 and the 19 from p on, with either sign, and the torsion group once more.
+    assert_eq!(weak, 2 * (3 + 19) + 8);
+}
+
+#[test]
+fn a_key_that_is_no_point_is_not_weak_and_signs_nothing() {
+    let oracle = chain(params(), &[]);
+    let mut key = [0; 32];
+    key[0] = 2;
+    let mut payload = payload(&self::key(1), 0, 1);
+    payload.sender = Address::of_key(&key);
+    let auth = Auth::Ed25519 {
+        key,
+        signature: [0; 64],
+    };
+    let outcomes = execute(&oracle, &[encode(&Transaction { payload, auth })]).outcomes;
+    assert_eq!(outcomes, [Outcome::Invalid(ErrorCode::InvalidSignature)]);
 }

@@ -124,6 +124,13 @@ fn honest_keys_are_not_weak_and_non_canonical_ones_are() {
         y[0] += low;
         assert!(is_weak_key(&y));
     }
+    // Neither y = 2 nor y = p + 2 is on the curve; only the second is non-canonical.
+    let mut y = [0; 32];
+    y[0] = 2;
+    assert!(decompress(&y).is_none() && !is_weak_key(&y));
+    let mut y = FIELD_PRIME;
+    y[0] += 2;
+    assert!(decompress(&y).is_none() && is_weak_key(&y));
 }
 
 proptest::proptest! {

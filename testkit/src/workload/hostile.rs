@@ -236,10 +236,11 @@ impl Generator {
         (minus_one[0], minus_one[31]) = (0xec, 0x7f);
         let mut identity_plus_p = minus_one;
         identity_plus_p[0] = 0xee;
-        let mut key = pick(
-            &mut self.rng,
-            &[identity, minus_one, identity_plus_p, [0; 32]],
-        );
+        // y = 2 is not on the curve, so this is no point, but it is not canonical either.
+        let mut two_plus_p = minus_one;
+        two_plus_p[0] = 0xef;
+        let keys = [identity, minus_one, identity_plus_p, two_plus_p, [0; 32]];
+        let mut key = pick(&mut self.rng, &keys);
         key[31] |= pick(&mut self.rng, &[0, 0x80]);
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&identity);
