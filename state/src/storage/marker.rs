@@ -42,7 +42,8 @@ fn partial_name(name: &str) -> String {
     format!("{name}.new")
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes durable which files a folder has.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows opens no folders as files, and needs no such call.
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
