@@ -25,6 +25,8 @@ use crate::{BlockMark, StateError};
 
 /// The folder of fjall's files.
 const DATABASE: &str = "fjall";
+/// The folder in it that has a folder for each keyspace.
+const KEYSPACES: &str = "keyspaces";
 /// The smallest memtable that can be asked for, in bytes.
 const MIN_MEMTABLE_BYTES: u64 = 64 * 1024;
 
@@ -97,6 +99,9 @@ impl FjallStorage {
         let spaces = open_spaces(&database, options, created)?;
         if !created {
             check_untouched(&spaces)?;
+            // fjall syncs what is in its keyspaces' folders, not their own entries.
+            marker::sync_folder(&folder.join(DATABASE).join(KEYSPACES))
+                .map_err(|error| StateError::io("sync the folder of keyspaces", error))?;
             WitnessFile::create(folder)?;
         }
         Ok(Self {
@@ -188,7 +193,7 @@ fn check_files(database: &Path) -> Result<(), StateError> {
     if !exists(database.join("version"))? {
         return missing("fjall's version file");
     }
-    let keyspaces = database.join("keyspaces");
+    let keyspaces = database.join(KEYSPACES);
     if !exists(keyspaces.clone())? {
         return missing("the folder of keyspaces");
     }

@@ -42,7 +42,8 @@ fn partial_name(name: &str) -> String {
     format!("{name}.new")
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes durable which files a folder has.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows opens no folders as files, and needs no such call.
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;
@@ -73,7 +74,7 @@ fn check(folder: &Path, size_bytes: u64) -> Result<(), StateError> {
 
 fn create(folder: &Path) -> Result<(), StateError> {
     let failed = |error| StateError::io("create the store's folder", error);
-    fs::create_dir_all(folder).map_err(failed)?;
+    create_folder(folder).map_err(failed)?;
     for entry in fs::read_dir(folder).map_err(failed)? {
         // A crash while the marker was written leaves its first part, and nothing else.
         if entry.map_err(failed)?.file_name() != *partial_name(MARKER) {
@@ -82,11 +83,27 @@ fn create(folder: &Path) -> Result<(), StateError> {
     }
     let marker = format!("{TITLE}\nformat {FORMAT_VERSION}\n");
     write_whole(folder, MARKER, marker.as_bytes())
-        .map_err(|error| StateError::io("write the store's marker", error))?;
-    match folder.parent().filter(|parent| parent.is_dir()) {
-        Some(parent) => sync_folder(parent).map_err(failed),
-        None => Ok(()),
+        .map_err(|error| StateError::io("write the store's marker", error))
+}
+
+/// Creates a folder and those above it durably: a chain must not vanish with the folder that it lies in.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut changed = Vec::new();
+    for ancestor in folder.ancestors() {
+        if ancestor.as_os_str().is_empty() || fs::exists(ancestor)? {
+            break;
+        }
+        changed.extend(ancestor.parent());
     }
+    fs::create_dir_all(folder)?;
+    for parent in changed {
+        if parent.as_os_str().is_empty() {
+            sync_folder(Path::new("."))?;
+        } else {
+            sync_folder(parent)?;
+        }
+    }
+    Ok(())
 }
 
 fn foreign(folder: &Path) -> StateError {
