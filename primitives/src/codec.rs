@@ -319,7 +319,10 @@ pub(crate) fn read_items<T: BorshDeserialize, R: io::Read>(
     Ok(items)
 }
 
-/// Reads `length` bytes. What is allocated grows with what was read, never with what was claimed.
+/// What is allocated for a byte string on its length alone.
+const READ_AHEAD_BYTES: usize = 1024;
+
+/// Reads `length` bytes. Beyond a small first piece, what is allocated grows with what was read.
 pub(crate) fn read_bytes<R: io::Read>(reader: &mut R, length: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = reader

@@ -12,7 +12,10 @@ use crate::{
     batch::BatchHasher,
     codec::{self, Bounded, Canonical, DecodeCause},
     hash::{Domain, tagged},
-    limits::{MAX_BLOCK_TXS, MAX_GENESIS_ACCOUNTS, MAX_GENESIS_BYTES, MAX_TOTAL_SUPPLY},
+    limits::{
+        MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_GENESIS_ACCOUNTS, MAX_GENESIS_BYTES,
+        MAX_TOTAL_SUPPLY, MAX_TX_BYTES,
+    },
     list::{self, ListKind},
 };
 
@@ -43,6 +46,8 @@ pub struct ChainParams {
     pub block_gas_limit: Gas,
     /// The most transactions in one block.
     pub max_block_txs: u32,
+    /// The most bytes that the transactions of one block may have, each counted with the four bytes of its length.
+    pub max_block_bytes: u32,
     /// How many blocks an epoch has.
     pub epoch_blocks: u64,
 }
@@ -59,6 +64,7 @@ impl ChainParams {
             min_gas_price: GasPrice(1),
             block_gas_limit: Gas(10_000_000_000),
             max_block_txs: 200_000,
+            max_block_bytes: 64 * 1024 * 1024,
             epoch_blocks: 1_000,
         }
     }
@@ -87,6 +93,10 @@ impl ChainParams {
             "block_gas_limit"
         } else if self.max_block_txs == 0 || self.max_block_txs as usize > MAX_BLOCK_TXS {
             "max_block_txs"
+        } else if (self.max_block_bytes as usize) < 4 + MAX_TX_BYTES
+            || self.max_block_bytes as usize > MAX_BLOCK_BODY_BYTES
+        {
+            "max_block_bytes"
         } else if self.epoch_blocks == 0 {
             "epoch_blocks"
         } else {
@@ -227,6 +237,12 @@ impl Genesis {
         &self.params
     }
 
+    /// The timestamp of block 0.
+    #[must_use]
+    pub const fn timestamp_ms(&self) -> TimestampMs {
+        self.timestamp_ms
+    }
+
     /// The first accounts, by ascending address.
     #[must_use]
     pub fn accounts(&self) -> &[GenesisAccount] {
@@ -314,7 +330,7 @@ impl BorshDeserialize for FeeRule {
 
 impl Canonical for ChainParams {
     const NAME: &'static str = "chain parameters";
-    const MIN_BYTES: usize = 8 + 2 + 2 + 1 + 8 + 8 + 4 + 8;
+    const MIN_BYTES: usize = 8 + 2 + 2 + 1 + 8 + 8 + 4 + 4 + 8;
     const MAX_BYTES: usize = Self::MIN_BYTES;
 }
 

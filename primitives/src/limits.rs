@@ -15,6 +15,8 @@ pub const MAX_POLICY_KEYS: usize = 16;
 pub const MAX_BLOCK_TXS: usize = 1_000_000;
 /// Largest encoded block in bytes (256 MiB).
 pub const MAX_BLOCK_BYTES: usize = 256 * 1024 * 1024;
+/// Most bytes of a block's transactions with their lengths: what is left beside the largest header and the signature.
+pub const MAX_BLOCK_BODY_BYTES: usize = MAX_BLOCK_BYTES - 4 * 1024;
 /// Largest `extra` field of a header in bytes.
 pub const MAX_EXTRA_BYTES: usize = 1024;
 /// Most topics of one event.
