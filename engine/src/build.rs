@@ -83,16 +83,24 @@ impl Engine {
         } = prepared;
         stages.execute = watch.lap();
 
-        let position_of = |index: usize| positions.get(index).copied().unwrap_or(index);
-        let refused = ran
-            .left_out
+        let position_of = |index: usize| positions.get(index).copied();
+        let cut = ran.cut_at.and_then(position_of).unwrap_or(candidates.len());
+        let invalid_by_state = ran
+            .invalid
             .iter()
-            .map(|(index, reason)| (position_of(*index), reason.clone()));
+            .filter_map(|(index, error)| Some((position_of(*index)?, error.clone())));
         let mut left_out: Vec<LeftOut> = invalid
             .into_iter()
-            .map(|(position, error)| (position, error.into()))
-            .chain(refused)
-            .map(|(position, reason)| LeftOut { position, reason })
+            .chain(invalid_by_state)
+            .filter(|(position, _)| *position < cut)
+            .map(|(position, error)| LeftOut {
+                position,
+                reason: error.into(),
+            })
+            .chain((cut..candidates.len()).map(|position| LeftOut {
+                position,
+                reason: Refusal::BlockFull,
+            }))
             .collect();
         left_out.sort_unstable_by_key(|left_out| left_out.position);
         let executed = self.seal(parent, rules, context, verified, ran, None, stages)?;

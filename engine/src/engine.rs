@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use ordlane_gpu_kernels::Dispatcher;
 use ordlane_primitives::{
     Block, BlockHash, BlockHeader, ChainParams, Gas, Hash, RawKey, TxBytes, TxId, codec,
-    limits::MAX_BLOCK_TXS,
 };
 use ordlane_scheduler::Executor;
 use ordlane_state::{StateStore, Tree};
@@ -110,6 +109,14 @@ impl Engine {
             }
             .into());
         }
+        let limit = u64::from(rules.params.max_block_bytes);
+        let bytes = transactions
+            .iter()
+            .map(execute::block_bytes)
+            .fold(0, u64::saturating_add);
+        if bytes > limit {
+            return Err(BlockError::TooManyBytes { bytes, limit }.into());
+        }
         let prepared = self.prepare(rules, transactions);
         if let Some((index, source)) = prepared.invalid.into_iter().next() {
             return Err(BlockError::InvalidTransaction { index, source }.into());
@@ -209,10 +216,6 @@ impl Engine {
 
     /// Stages 1 to 3: decode, admit, verify.
     pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
-        debug_assert!(
-            transactions.len() <= MAX_BLOCK_TXS,
-            "the caller compares with the chain's limit"
-        );
         let mut watch = Stopwatch::start();
         let mut stages = Stages::default();
         let admitted = self

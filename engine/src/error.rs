@@ -220,6 +220,14 @@ pub enum BlockError {
         /// The chain's limit.
         limit: usize,
     },
+    /// Its transactions have more bytes than the chain allows.
+    #[error("{bytes} bytes of transactions, at most {limit} are allowed")]
+    TooManyBytes {
+        /// How many there are, lengths included.
+        bytes: u64,
+        /// The chain's limit.
+        limit: u64,
+    },
     /// It contains a transaction that cannot be in a block.
     #[error("transaction {index} is invalid: {source}")]
     InvalidTransaction {

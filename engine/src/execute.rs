@@ -13,10 +13,12 @@ use ordlane_scheduler::{Executor, RunError, Vm};
 pub use self::collect::Refusal;
 pub(crate) use self::{
     base::ParentState,
-    collect::{AccountWrites, Collector, OnInvalid},
+    collect::{AccountWrites, Collector, OnInvalid, block_bytes},
     transition::{Key, Outcome, Transition, Value},
 };
-use crate::{BlockError, EngineError, SystemError, admit::Rules, verify::Verified};
+use crate::{
+    BlockError, EngineError, SystemError, ValidationError, admit::Rules, verify::Verified,
+};
 
 /// What the transactions of a block did, before its end phase.
 #[derive(Debug)]
@@ -25,8 +27,10 @@ pub(crate) struct Ran {
     pub(crate) receipts: Vec<Receipt>,
     /// Which of the given transactions those are.
     pub(crate) included: Vec<usize>,
-    /// Those that a builder leaves out, and why.
-    pub(crate) left_out: Vec<(usize, Refusal)>,
+    /// Those that cannot be in the block, and why.
+    pub(crate) invalid: Vec<(usize, ValidationError)>,
+    /// The first one that did not fit; none after it was looked at.
+    pub(crate) cut_at: Option<usize>,
     /// The accounts that they wrote.
     pub(crate) writes: AccountWrites,
     /// Gas used before refunds.
@@ -47,10 +51,10 @@ pub(crate) fn run<M>(
 where
     M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
 {
-    let mut collector = Collector::new(rules, on_invalid);
+    let mut collector = Collector::new(txs, rules, on_invalid);
     let outcome = executor.run(vm, parent, txs, &mut collector);
     // What the collector refused stands below whatever stopped the run, so it is the first fault.
-    let ran = collector.finish(txs.len())?;
+    let ran = collector.finish()?;
     match outcome {
         Ok(_) => Ok(ran),
         Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {

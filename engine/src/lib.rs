@@ -18,17 +18,20 @@
 //! use ordlane::{BlockContext, Engine};
 //! use ordlane::primitives::{Amount, ChainId, ChainParams, Genesis, GenesisAccount, SigningKey, TimestampMs};
 //!
-//! let alice = SigningKey::from_seed([1; 32]);
-//! let account = GenesisAccount { address: alice.address(), balance: Amount(1_000_000) };
-//! let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), vec![account])?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let proposer = SigningKey::from_seed([1; 32]).address();
+//! let accounts = vec![GenesisAccount { address: proposer, balance: Amount(1_000_000) }];
+//! let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), accounts)?;
+//! let candidates = vec![b"no transaction at all".to_vec()];
 //!
 //! let engine = Engine::builder().genesis(genesis).build()?;
-//! let context = BlockContext::new(TimestampMs(1), alice.address());
-//! let built = engine.build_block(&engine.durable_head().hash, &context, &[])?;
+//! let context = BlockContext::new(TimestampMs(1_000), proposer);
+//! let built = engine.build_block(&engine.durable_head().hash, &context, &candidates)?;
+//! assert_eq!(built.left_out[0].position, 0);
 //! let committed = engine.commit(built.executed)?;
-//! let proof = engine.prove(&alice.address())?;
-//! assert!(proof.verify(&committed.head.state_root).is_ok());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! engine.prove(&proposer)?.verify(&committed.head.state_root)?;
+//! # Ok(())
+//! # }
 //! ```
 
 #![cfg_attr(

@@ -324,7 +324,7 @@ const READ_AHEAD_BYTES: usize = 1024;
 
 /// Reads `length` bytes. Beyond a small first piece, what is allocated grows with what was read.
 pub(crate) fn read_bytes<R: io::Read>(reader: &mut R, length: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(length.min(READ_AHEAD_BYTES));
     let read = reader
         .by_ref()
         .take(length as u64)

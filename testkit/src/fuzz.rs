@@ -10,6 +10,8 @@ use ordlane_primitives::{
     signature,
 };
 
+use crate::workload::{Distribution, Workload};
+
 /// Decodes, and asserts that whatever is accepted encodes to exactly the input.
 ///
 /// # Errors
@@ -73,4 +75,32 @@ pub fn roundtrip_canonical(bytes: &[u8]) {
         6 => drop(decode_canonical::<StateProof>(bytes)),
         _ => drop(decode_canonical::<Account>(bytes)),
     }
+}
+
+/// A small workload and a number of threads, 2 to 4, from any bytes: eight of seed (little-endian), then one each for
+/// accounts, transactions, distribution, threads and the share of failing ones. Fewer bytes give none.
+#[must_use]
+pub fn load(bytes: &[u8]) -> Option<(Workload, usize)> {
+    let (seed, rest) = bytes.split_first_chunk::<8>()?;
+    let [accounts, txs, kind, threads, failing, ..] = rest else {
+        return None;
+    };
+    let distribution = match kind % 5 {
+        0 => Distribution::Uniform,
+        1 => Distribution::Zipf("1.1".parse().ok()?),
+        2 => Distribution::HotReceiver,
+        3 => Distribution::Chains { senders: 2 },
+        _ => Distribution::Hostile,
+    };
+    let workload = Workload {
+        accounts: u32::from(accounts % 16) + 1,
+        txs_per_block: u32::from(txs % 64) + 1,
+        blocks: 2,
+        distribution,
+        failing: format!("0.{:02}", failing % 100).parse().ok()?,
+        proposer_among_senders: seed[0] % 2 == 0,
+        seed: u64::from_le_bytes(*seed),
+        ..Workload::default()
+    };
+    Some((workload, usize::from(threads % 3) + 2))
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ordlane_primitives::{Account, Address, Amount, Gas, Receipt};
+use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Receipt, TxBytes};
 use ordlane_scheduler::{Flow, Sink, TxIndex};
 
 use super::{Outcome, Ran};
-use crate::{BlockError, ValidationError, admit::Rules};
+use crate::{BlockError, ValidationError, admit::Rules, verify::Verified};
 
 /// The accounts that a block wrote: present with a value, or absent.
 pub(crate) type AccountWrites = BTreeMap<Address, Option<Account>>;
@@ -34,46 +34,41 @@ pub enum Refusal {
 
 /// The scheduler's sink.
 #[derive(Debug)]
-pub(crate) struct Collector {
-    gas_limit: Gas,
-    max_txs: usize,
+pub(crate) struct Collector<'a> {
+    txs: &'a [Verified],
+    params: &'a ChainParams,
     on_invalid: OnInvalid,
     ran: Ran,
-    /// The first position that was not taken, once the block has ended early.
-    cut_at: Option<usize>,
+    /// What the included transactions take of the block's bytes.
+    bytes: u64,
     refused: Option<BlockError>,
 }
 
-impl Collector {
-    pub(crate) fn new(rules: &Rules, on_invalid: OnInvalid) -> Self {
+impl<'a> Collector<'a> {
+    pub(crate) fn new(txs: &'a [Verified], rules: &'a Rules, on_invalid: OnInvalid) -> Self {
         Self {
-            gas_limit: rules.params.block_gas_limit,
-            max_txs: rules.params.max_block_txs as usize,
+            txs,
+            params: &rules.params,
             on_invalid,
             ran: Ran {
                 receipts: Vec::new(),
                 included: Vec::new(),
-                left_out: Vec::new(),
+                invalid: Vec::new(),
                 writes: AccountWrites::new(),
                 gas_used: 0,
                 fees: Amount::ZERO,
+                cut_at: None,
             },
-            cut_at: None,
+            bytes: 0,
             refused: None,
         }
     }
 
-    /// What was collected of `count` transactions.
-    pub(crate) fn finish(self, count: usize) -> Result<Ran, BlockError> {
-        let mut ran = self.ran;
+    /// What was collected.
+    pub(crate) fn finish(self) -> Result<Ran, BlockError> {
         match self.refused {
             Some(error) => Err(error),
-            None => {
-                let beyond = self.cut_at.unwrap_or(count)..count;
-                ran.left_out
-                    .extend(beyond.map(|index| (index, Refusal::BlockFull)));
-                Ok(ran)
-            }
+            None => Ok(self.ran),
         }
     }
 
@@ -89,22 +84,29 @@ impl Collector {
         writes: &[(Address, Option<Account>)],
     ) -> Flow {
         let gas_used = self.ran.gas_used.saturating_add(receipt.gas_used.0);
-        let fees = self.ran.fees.checked_add(receipt.fee);
-        let full = gas_used > self.gas_limit.0 || self.ran.included.len() >= self.max_txs;
+        let bytes = self
+            .bytes
+            .saturating_add(self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes)));
         // Fees come out of balances, whose sum is below 2^127, so the sum of fees always fits.
-        let (false, Some(fees)) = (full, fees) else {
+        let fees = self.ran.fees.checked_add(receipt.fee);
+        let fits = gas_used <= self.params.block_gas_limit.0
+            && bytes <= u64::from(self.params.max_block_bytes)
+            && self.ran.included.len() < self.params.max_block_txs as usize;
+        let (true, Some(fees)) = (fits, fees) else {
             return match self.on_invalid {
                 OnInvalid::LeaveOut => {
-                    self.cut_at = Some(index);
+                    self.ran.cut_at = Some(index);
                     Flow::CutBefore
                 }
+                // Count and bytes of a whole block were compared before anything ran.
                 OnInvalid::Refuse => self.refuse(BlockError::GasLimit {
                     index,
                     gas_used: Gas(gas_used),
-                    limit: self.gas_limit,
+                    limit: self.params.block_gas_limit,
                 }),
             };
         };
+        self.bytes = bytes;
         self.ran.gas_used = gas_used;
         self.ran.fees = fees;
         self.ran.included.push(index);
@@ -114,7 +116,12 @@ impl Collector {
     }
 }
 
-impl Sink<Address, Account, Outcome> for Collector {
+/// What a transaction takes of a block's bytes: its own and the four of its length.
+pub(crate) const fn block_bytes(transaction: &TxBytes) -> u64 {
+    (transaction.len() as u64).saturating_add(4)
+}
+
+impl Sink<Address, Account, Outcome> for Collector<'_> {
     fn commit(
         &mut self,
         index: TxIndex,
@@ -125,7 +132,7 @@ impl Sink<Address, Account, Outcome> for Collector {
         match (outcome, self.on_invalid) {
             (Outcome::Included(receipt), _) => self.include(index, receipt, writes),
             (Outcome::Invalid(error), OnInvalid::LeaveOut) => {
-                self.ran.left_out.push((index, error.into()));
+                self.ran.invalid.push((index, error));
                 Flow::Continue
             }
             (Outcome::Invalid(source), OnInvalid::Refuse) => {

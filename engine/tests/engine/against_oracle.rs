@@ -1,6 +1,6 @@
 //! Parallel execution gives what the oracle gives: writes, receipts, events, gas, roots, reverse diffs.
 
-use ordlane::primitives::{FeeRule, Gas, ReceiptStatus};
+use ordlane::primitives::{FeeRule, Gas, ReceiptStatus, limits::MAX_TX_BYTES};
 use ordlane_testkit::{
     oracle::{Oracle, apply},
     workload::{Distribution, Workload},
@@ -96,17 +96,27 @@ fn hostile_candidates_are_left_out_as_the_oracle_leaves_them_out() {
 
 #[test]
 fn a_full_block_is_cut_where_the_oracle_cuts_it() {
-    for (gas, txs) in [
-        (23_100 * 50, 1_000),
-        (23_100 * 50 + 1, 1_000),
-        (10_000_000, 17),
-    ] {
-        for threads in THREADS {
-            let mut small = workload(Distribution::Uniform, 9);
-            small.params.block_gas_limit = Gas(gas);
-            small.params.max_block_txs = txs;
-            let (_, left_out) = chain_equals_oracle(&small, threads);
-            assert!(left_out > 10, "only {left_out}% were left out");
+    const ROOM: u32 = 10_000_000;
+    let limits = [
+        (23_100 * 50, 1_000, ROOM),
+        (23_100 * 50 + 1, 1_000, ROOM),
+        (1_000_000_000, 17, ROOM),
+        (1_000_000_000, 1_000, 4 + MAX_TX_BYTES as u32),
+    ];
+    for (gas, txs, bytes) in limits {
+        for distribution in [Distribution::Uniform, Distribution::Hostile] {
+            for threads in THREADS {
+                let mut small = workload(distribution, 9);
+                small.params.block_gas_limit = Gas(gas);
+                small.params.max_block_txs = txs;
+                small.params.max_block_bytes = bytes;
+                if bytes < ROOM {
+                    small.memo_bytes = 1_000;
+                    small.txs_per_block = 200;
+                }
+                let (_, left_out) = chain_equals_oracle(&small, threads);
+                assert!(left_out > 10, "only {left_out}% were left out");
+            }
         }
     }
 }
