@@ -159,7 +159,7 @@ fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
 }
 
 fn account(engine: &Engine, address: &Address) -> anyhow::Result<Value> {
-    let state = engine.state()?;
+    let state = engine.state();
     let account = state.account(address)?;
     let AccountJson {
         nonce,

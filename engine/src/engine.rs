@@ -150,21 +150,10 @@ impl Engine {
     pub(crate) fn parent(&self, hash: &BlockHash) -> Result<Parent<'_>, EngineError> {
         let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
         if *hash == durable.hash {
-            return Ok(Parent {
-                head: Head::of(&durable.header, durable.hash),
-                header: durable.header.clone(),
-                tree: self.store.tree(),
-                state: ParentState {
-                    store: &self.store,
-                    layers: Vec::new(),
-                },
-                _durable: durable,
-            });
+            return Ok(self.durable_parent(durable));
         }
-        let layer = self
-            .layers
-            .find(hash)
-            .ok_or(BlockError::UnknownParent { parent: *hash })?;
+        let unknown = BlockError::UnknownParent { parent: *hash };
+        let layer = self.layers.find(hash).ok_or(unknown)?;
         let layers = layer.chain(&durable.hash)?;
         Ok(Parent {
             head: Head::of(&layer.header, layer.hash),
@@ -176,6 +165,23 @@ impl Engine {
             },
             _durable: durable,
         })
+    }
+
+    /// The durable block, whatever it is now, as a parent.
+    pub(crate) fn durable_parent<'a>(
+        &'a self,
+        durable: RwLockReadGuard<'a, Durable>,
+    ) -> Parent<'a> {
+        Parent {
+            head: Head::of(&durable.header, durable.hash),
+            header: durable.header.clone(),
+            tree: self.store.tree(),
+            state: ParentState {
+                store: &self.store,
+                layers: Vec::new(),
+            },
+            _durable: durable,
+        }
     }
 
     /// The rules for a block after `parent` with this context.

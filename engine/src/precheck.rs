@@ -1,5 +1,7 @@
 //! What a pool or a network asks before it keeps a transaction: every check that needs no state.
 
+use std::sync::PoisonError;
+
 use ordlane_primitives::{TxBytes, TxId};
 
 use crate::{Engine, EngineError, ValidationError};
@@ -15,7 +17,8 @@ impl Engine {
         &self,
         transactions: &[TxBytes],
     ) -> Result<Vec<Result<TxId, ValidationError>>, EngineError> {
-        let parent = self.parent(&self.durable_head().hash)?;
+        let parent =
+            self.durable_parent(self.durable.read().unwrap_or_else(PoisonError::into_inner));
         let rules = self.rules_for(&parent)?;
         let prepared = self.prepare(&rules, transactions);
         let mut results: Vec<(usize, Result<TxId, ValidationError>)> = prepared

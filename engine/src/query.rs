@@ -7,14 +7,14 @@ use ordlane_primitives::{
     Transaction, TxId, codec,
 };
 
-use crate::{
-    Engine, EngineError, Executed, Head, SystemError, engine::Parent, execute::ParentState,
-};
+use crate::{Engine, EngineError, Executed, Head, SystemError, execute::ParentState};
 
-/// The state after one block. While it lives, nothing is committed.
+/// The state after one block. It holds nothing back: once another block has been committed in its place or on top of
+/// it, its questions are answered with an error.
 #[derive(Debug)]
 pub struct StateView<'a> {
-    parent: Parent<'a>,
+    engine: &'a Engine,
+    head: Head,
 }
 
 /// A transaction that is in a durable block.
@@ -34,15 +34,21 @@ impl StateView<'_> {
     /// The block whose state this is.
     #[must_use]
     pub const fn head(&self) -> &Head {
-        &self.parent.head
+        &self.head
     }
 
     /// The account at an address; one that is absent is all default.
     ///
     /// # Errors
+    /// [`BlockError::UnknownParent`](crate::BlockError::UnknownParent) or
+    /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when the block is no longer durable's tip or held;
     /// [`SystemError`] when the store fails.
     pub fn account(&self, address: &Address) -> Result<Account, EngineError> {
-        Ok(self.parent.state.account(address)?)
+        Ok(self
+            .engine
+            .parent(&self.head.hash)?
+            .state
+            .account(address)?)
     }
 }
 
@@ -73,24 +79,21 @@ impl Engine {
     }
 
     /// The durable state.
-    ///
-    /// # Errors
-    /// [`SystemError`] when the store fails.
-    pub fn state(&self) -> Result<StateView<'_>, EngineError> {
-        let hash = self.durable_head().hash;
-        Ok(StateView {
-            parent: self.parent(&hash)?,
-        })
+    #[must_use]
+    pub fn state(&self) -> StateView<'_> {
+        StateView {
+            engine: self,
+            head: self.durable_head(),
+        }
     }
 
     /// The state after an executed block.
-    ///
-    /// # Errors
-    /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when another block was committed in its place.
-    pub fn state_after(&self, executed: &Executed) -> Result<StateView<'_>, EngineError> {
-        Ok(StateView {
-            parent: self.parent(&executed.hash())?,
-        })
+    #[must_use]
+    pub fn state_after(&self, executed: &Executed) -> StateView<'_> {
+        StateView {
+            engine: self,
+            head: executed.head(),
+        }
     }
 
     /// The chain's parameters, as the durable state has them.

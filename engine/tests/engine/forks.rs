@@ -66,7 +66,7 @@ fn either_of_two_siblings_can_be_committed() {
             if key[0] == 0 {
                 let address =
                     ordlane::primitives::Address::from_bytes(key[1..].try_into().unwrap());
-                let account = engine.state().unwrap().account(&address).unwrap();
+                let account = engine.state().account(&address).unwrap();
                 assert_eq!(ordlane::primitives::codec::encode(&account), *value);
             }
         }
@@ -192,4 +192,24 @@ fn blocks_are_executed_at_once_from_several_threads() {
             .collect()
     });
     assert!(hashes.iter().all(|hash| *hash == hashes[0]));
+}
+
+#[test]
+fn a_view_of_the_state_holds_nothing_back_and_notices_when_it_is_stale() {
+    let (genesis, blocks) = blocks(7);
+    let engine = engine(&genesis, 2);
+    let somebody = genesis.accounts()[0].address;
+    let durable = engine.state();
+    let before = durable.account(&somebody).unwrap();
+    let executed = execute(&engine, &engine.durable_head().hash, &blocks[0]);
+    let after = engine.state_after(&executed);
+    let changed = after.account(&somebody).unwrap();
+    assert_eq!(durable.account(&somebody).unwrap(), before);
+    engine.commit(executed).unwrap();
+    assert!(matches!(
+        block_error(durable.account(&somebody)),
+        BlockError::UnknownParent { .. }
+    ));
+    assert_eq!(after.account(&somebody).unwrap(), changed);
+    assert_eq!(engine.state().account(&somebody).unwrap(), changed);
 }

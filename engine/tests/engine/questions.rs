@@ -52,10 +52,7 @@ fn answers_are_those_of_the_blocks(engine: &Engine) {
             assert_eq!(record.receipt, *receipt);
             let sender = record.transaction.payload.sender;
             let proof = engine.prove(&sender).unwrap();
-            assert_eq!(
-                proof.account,
-                engine.state().unwrap().account(&sender).unwrap()
-            );
+            assert_eq!(proof.account, engine.state().account(&sender).unwrap());
             assert!(proof.account.nonce.0 > 0);
             assert_eq!(proof.verify(&tip.state_root), Ok(()));
             assert!(proof.verify(&block.header.transactions_root).is_err());
