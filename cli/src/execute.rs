@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use ordlane::{Committed, primitives::ReceiptStatus};
 use serde::Serialize;
 
@@ -45,6 +45,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let engine = match args.genesis.clone().or(genesis_in_folder) {
         Some(path) => {
             data_dir::open_or_begin(&args.data, data_dir::read_genesis(&path)?, args.threads)?
+        }
+        None if data_dir::is_absent_or_empty(&args.data)? => {
+            bail!(
+                "{} has no chain (hint: give the chain's genesis with --genesis FILE)",
+                args.data.display()
+            )
         }
         None => data_dir::open(&args.data)?,
     };

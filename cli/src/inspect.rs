@@ -71,9 +71,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many items of a list people are shown.
+const SHOWN_ITEMS: usize = 3;
+
 /// A JSON value as people read it.
 fn plain(value: &Value) -> String {
     match value {
+        Value::Array(items) if items.len() > SHOWN_ITEMS => {
+            let shown: Vec<String> = items.iter().take(SHOWN_ITEMS).map(plain).collect();
+            format!(
+                "{}\n... and {} more",
+                shown.join("\n"),
+                items.len() - SHOWN_ITEMS
+            )
+        }
         Value::String(text) => text.clone(),
         Value::Null => "-".into(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join("\n"),
@@ -117,6 +128,7 @@ fn block(engine: &Engine, height: BlockHeight) -> anyhow::Result<Value> {
         "gas_used": header.gas_used.0,
         "gas_limit": header.gas_limit.0,
         "chain_id": header.chain_id.0,
+        "tx_ids": receipts.iter().map(|receipt| receipt.tx_id.to_string()).collect::<Vec<_>>(),
     }))
 }
 

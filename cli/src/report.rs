@@ -19,7 +19,7 @@ pub(crate) fn print_fields(fields: &[(&str, String)]) {
     for (name, value) in fields {
         table.add_row([*name, value]);
     }
-    println!("{table}");
+    print_table(&mut table);
 }
 
 /// Prints a table whose columns but the first are numbers.
@@ -30,7 +30,14 @@ pub(crate) fn print_numbers<const N: usize>(head: [&str; N], rows: Vec<[String; 
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    println!("{table}");
+    print_table(&mut table);
+}
+
+fn print_table(table: &mut Table) {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    println!("{}", table.trim_fmt());
 }
 
 fn plain_table() -> Table {
