@@ -8,6 +8,7 @@
 
 mod against_oracle;
 mod crash;
+mod failures;
 mod forks;
 mod golden;
 mod imports;
