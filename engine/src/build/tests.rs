@@ -105,8 +105,8 @@ fn a_candidate_that_panics_is_left_out_and_the_others_are_not() {
 #[test]
 fn a_builder_gives_up_after_too_many_panics() {
     let (engine, key) = setup();
-    let candidates: Vec<TxBytes> = (0..=MAX_QUARANTINED as u64)
-        .map(|i| transfer(&key, 0, &[i as u8 + 1]))
+    let candidates: Vec<TxBytes> = (0..=u8::try_from(MAX_QUARANTINED).unwrap())
+        .map(|i| transfer(&key, 0, &[i + 1]))
         .collect();
     let error = build(&engine, &candidates).unwrap_err();
     assert!(

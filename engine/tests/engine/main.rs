@@ -1,8 +1,9 @@
 //! The engine against the oracle, and against itself.
 
 #![expect(
+    clippy::cast_possible_truncation,
+    clippy::panic,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a test that cannot go on must stop"
 )]
 
