@@ -13,7 +13,10 @@ const SEARCHED_UP_TO: usize = 12;
 pub(crate) struct KeyedVec<K, T> {
     entries: Vec<(K, T)>,
     /// Position by key; there only while there are more entries than are searched, and boxed since that is rare.
-    #[expect(clippy::box_collection, reason = "an absent index takes one word instead of six")]
+    #[expect(
+        clippy::box_collection,
+        reason = "an absent index takes one word instead of six"
+    )]
     index: Option<Box<HashMap<K, usize>>>,
 }
 
