@@ -19,7 +19,10 @@ const TRANSACTION_LIMIT: usize = 1 << 31;
 #[cfg(feature = "rayon")]
 const PARALLEL_FROM: usize = 16;
 
-/// Runs blocks. It owns its threads, and several runs may use it one after another or at once.
+/// Runs blocks. It owns its threads.
+///
+/// One run at a time has the threads; another caller waits for them. Only a caller that is itself a thread of a rayon pool
+/// runs its block sequentially then, since it may be standing on top of the run it would wait for.
 #[derive(Debug)]
 pub struct Executor {
     config: Config,
@@ -83,8 +86,9 @@ impl Executor {
         #[cfg(feature = "rayon")]
         if let Some(pool) = &self.pool
             && (self.config.mode == Mode::Parallel || txs.len() >= PARALLEL_FROM)
+            && let Some(turn) = pool.turn()
         {
-            return parallel::run(pool, self.config.window, vm, base, txs, sink);
+            return parallel::run(&turn, self.config.window, vm, base, txs, sink);
         }
         sequential::run(vm, base, txs, sink)
     }

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use super::commit::Committer;
 use super::idle::Idle;
 use super::memory::MvMemory;
-use super::pool::Pool;
+use super::pool::Turn;
 use super::progress::Progress;
 use super::requeue::Requeue;
 use super::slot::Ring;
@@ -35,9 +35,9 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// Runs the block on the pool's threads. `window` is per thread; `txs` has no more transactions than there are indices.
+/// Runs the block on the threads of a pool. `window` is per thread; `txs` has no more transactions than there are indices.
 pub(crate) fn run<M, B, S>(
-    pool: &Pool,
+    turn: &Turn<'_>,
     window: usize,
     vm: &M,
     base: &B,
@@ -55,7 +55,7 @@ where
             limit: u32::MAX as usize,
         });
     };
-    let threads = u32::try_from(pool.threads()).unwrap_or(u32::MAX);
+    let threads = u32::try_from(turn.threads()).unwrap_or(u32::MAX);
     let most = u32::try_from(window)
         .unwrap_or(u32::MAX)
         .saturating_mul(threads)
@@ -74,7 +74,7 @@ where
         executions: AtomicU64::new(0),
         panic: Mutex::new(None),
     };
-    pool.broadcast(|| shared.work());
+    turn.broadcast(|| shared.work());
     if let Some(payload) = lock(&shared.panic).take() {
         resume_unwind(payload);
     }

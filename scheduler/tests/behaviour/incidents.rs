@@ -87,6 +87,33 @@ fn a_vm_that_uses_rayon_does_not_deadlock() {
     }
 }
 
+/// The same at the start of a run: a thread that has not entered it yet steals a part of what a Vm does, waits there for
+/// a part of that part, and enters the run on top of it.
+#[test]
+fn threads_that_enter_late_do_not_deadlock_with_a_vm_that_uses_rayon() {
+    let _watchdog = Watchdog::new("threads_that_enter_late_do_not_deadlock");
+    let call = |index: u32, view: &mut dyn Seen| {
+        let sum: u64 = (0..256_u32)
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|at| {
+                (0..200).fold(u64::from(at), |sum, round| {
+                    std::hint::black_box(sum ^ round)
+                })
+            })
+            .sum();
+        std::hint::black_box(sum);
+        add_one(index, view)
+    };
+    for threads in THREADS {
+        for _ in 0..500 {
+            // Threads that have just been started are looking for work.
+            let executor = parallel(threads);
+            assert_eq!(outputs(&executor, call, 4), (0..4).collect::<Vec<u64>>());
+        }
+    }
+}
+
 /// The same from the caller's side: the calling thread is a worker of another pool, which steals while it waits.
 #[test]
 fn runs_started_from_rayon_jobs_do_not_deadlock() {
