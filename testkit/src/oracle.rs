@@ -1,63 +1,45 @@
-//! The sequential oracle: what a block does, written a second time.
-//!
-//! Purpose: an executor so plain that it can be read beside `docs/SPEC.md`, one transaction after another over one sorted
-//! map, to compare the engine with.
+//! The sequential oracle: what a block does, written a second time, to be read beside `docs/SPEC.md`.
 //!
 //! Invariant: it shares no rule with the code it judges. From `primitives` it takes types and the codec; every tag,
 //! price, hash, root and check of a signature is its own. Signatures are checked by `ed25519-zebra`.
 
-mod roots;
-mod transition;
-
 use std::collections::BTreeMap;
 
+use curve25519_dalek::edwards::CompressedEdwardsY;
+use ed25519_zebra::VerificationKey;
 use ordlane_primitives::{
-    Account, Address, Amount, BLOCK_VERSION, BlockHash, BlockHeader, BlockHeight, ChainParams,
-    ErrorCode, Event, Extra, FeeRule, Gas, Genesis, Hash, Receipt, TimestampMs, TxBytes,
-    batch::Sequential,
-    codec::{decode, encode},
+    Account, Address, Amount, Auth, BLOCK_VERSION, BlockHeader, BlockHeight, ChainParams,
+    ErrorCode, Event, EventData, Extra, FeeRule, Gas, Genesis, Hash, Receipt, ReceiptStatus,
+    ReturnData, TimestampMs, Topics, Transaction, TransactionPayload, TxBytes, TxKind,
+    codec::{Bounded, DecodeCause, decode, encode},
 };
-
-pub use self::roots::state_root;
-use self::{
-    roots::{COMPUTE_LEAF, EVENT_LEAF, GENESIS, HEADER, RECEIPT_LEAF, TX_LEAF, list_root, sha},
-    transition::run,
-};
+use sha2::{Digest as _, Sha256};
 
 /// Raw keys and values.
 pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
-/// What becomes of raw keys: a new value, or none.
-pub type Diff = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
-
-/// What a block is told from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Context {
-    /// Its number.
-    pub number: BlockHeight,
-    /// Its timestamp.
-    pub timestamp_ms: TimestampMs,
-    /// Who is paid.
-    pub proposer: Address,
-    /// The hash of the block below.
-    pub parent_hash: BlockHash,
-    /// The header's free bytes.
-    pub extra: Extra,
-}
+/// What a block is told from outside: a header whose roots and gas are not known yet.
+pub type Context = BlockHeader;
+/// A block that was executed and not committed: the chain that ends in it.
+pub type OracleBlock = Oracle;
+/// A valid payload, the gas that it needs, and what its sender can spend beside the highest fee.
+type Valid = (TransactionPayload, u64, u128);
 
 /// What a builder makes of one candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in the block.
     Included(Receipt),
-    /// It is skipped, and would make a block invalid that contains it.
+    /// It is left out, and would make a block invalid that contains it.
     Invalid(ErrorCode),
     /// It is the first valid one that does not fit, or comes after that one and was not looked at.
     Cut,
 }
 
-/// A block that was executed and not committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OracleBlock {
+/// A chain: its last block, and the accounts after it.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    params: ChainParams,
+    accounts: BTreeMap<Address, Account>,
     /// One for each candidate, in order.
     pub outcomes: Vec<Outcome>,
     /// The candidates that are in the block.
@@ -66,212 +48,252 @@ pub struct OracleBlock {
     pub receipts: Vec<Receipt>,
     /// Their events, each with its transaction's index in the block.
     pub events: Vec<(u32, Event)>,
-    /// What changed.
-    pub writes: Diff,
-    /// What stood there before.
-    pub reverse: Diff,
-    /// The sum of all fees.
-    pub fees: Amount,
     /// The header, with all roots and the gas used.
     pub header: BlockHeader,
 }
 
-/// A chain: a state and the header on top of it.
-#[derive(Clone, Debug)]
-pub struct Oracle {
-    state: State,
-    head: BlockHeader,
-}
-
 impl Oracle {
     /// The chain of a genesis, at block 0.
-    #[must_use]
     pub fn new(genesis: &Genesis) -> Self {
-        let mut state = State::from([(vec![0x03], encode(genesis.params()))]);
-        for given in genesis.accounts() {
-            let account = Account {
-                balance: given.balance,
-                ..Account::default()
-            };
-            state.insert(account_key(&given.address), encode(&account));
-        }
-        let bytes = encode(genesis);
-        let context = Context {
-            number: BlockHeight(0),
-            timestamp_ms: genesis.header(Hash::ZERO, &Sequential).timestamp_ms,
-            proposer: Address::ZERO,
-            parent_hash: Hash([0; 32]),
-            extra: Extra::new(sha(&[GENESIS, &bytes]).to_vec()).expect("32 bytes"),
+        let mut chain = Self {
+            params: *genesis.params(),
+            accounts: BTreeMap::new(),
+            outcomes: Vec::new(),
+            transactions: Vec::new(),
+            receipts: Vec::new(),
+            events: Vec::new(),
+            header: BlockHeader {
+                version: BLOCK_VERSION,
+                chain_id: genesis.params().chain_id,
+                parent_hash: Hash([0; 32]),
+                number: BlockHeight(0),
+                timestamp_ms: genesis.timestamp_ms(),
+                proposer: Address::from_bytes([0; 32]),
+                state_root: Hash([0; 32]),
+                transactions_root: Hash([0; 32]),
+                receipts_root: Hash([0; 32]),
+                events_root: Hash([0; 32]),
+                compute_receipts_root: list_root("l-comp", []),
+                gas_limit: genesis.params().block_gas_limit,
+                gas_used: Gas(0),
+                total_pouw_score: 0,
+                provider_count: 0,
+                extra: Extra::new(tagged("genesis", &encode(genesis)).to_vec()).expect("a hash"),
+            },
         };
-        let head = header(&context, genesis.params(), &state, Lists::default(), 0);
-        Self { state, head }
+        for given in genesis.accounts() {
+            chain.accounts.entry(given.address).or_default().balance = given.balance;
+        }
+        // The roots are those of a block without transactions.
+        chain.execute(&chain.header, &[])
     }
 
-    /// The state after the last committed block.
-    #[must_use]
-    pub const fn state(&self) -> &State {
-        &self.state
+    /// The state after the block.
+    pub fn state(&self) -> State {
+        let raw = |(key, value): (&Address, &Account)| (encode(&(0_u8, key)), encode(value));
+        let params = (vec![3], encode(&self.params));
+        self.accounts.iter().map(raw).chain([params]).collect()
     }
 
-    /// The header of the last committed block.
-    #[must_use]
-    pub const fn head(&self) -> &BlockHeader {
-        &self.head
-    }
-
-    /// A context for the next block: the next number, on top of the head, one second later.
-    #[must_use]
+    /// A context for the next block, one second later.
     pub fn next_context(&self, proposer: Address) -> Context {
-        Context {
-            number: BlockHeight(self.head.number.0 + 1),
-            timestamp_ms: TimestampMs(self.head.timestamp_ms.0 + 1_000),
+        BlockHeader {
+            parent_hash: Hash(tagged("header", &encode(&self.header))),
+            number: BlockHeight(self.header.number.0 + 1),
+            timestamp_ms: TimestampMs(self.header.timestamp_ms.0 + 1_000),
             proposer,
-            parent_hash: Hash(sha(&[HEADER, &encode(&self.head)])),
             extra: Extra::default(),
+            ..self.header.clone()
         }
     }
 
-    /// Builds a block from candidates as a builder does: it skips what is invalid and cuts at the first that does not fit.
-    #[must_use]
+    /// Builds a block of the valid candidates, up to the first that does not fit.
     pub fn execute(&self, context: &Context, candidates: &[TxBytes]) -> OracleBlock {
-        let params = decode::<ChainParams>(&self.state[&vec![0x03]]).expect("stored parameters");
-        let mut state = self.state.clone();
-        let (mut outcomes, mut lists) = (Vec::new(), Lists::default());
-        let (mut gas_used, mut size_bytes, mut fees) = (0_u64, 0_u64, 0_u128);
+        let mut block = self.clone();
+        (block.outcomes, block.transactions) = (Vec::new(), Vec::new());
+        (block.receipts, block.events) = (Vec::new(), Vec::new());
+        block.header = context.clone();
+        let (max_gas, max_txs) = (self.params.block_gas_limit.0, self.params.max_block_txs);
+        let (mut gas_used, mut size, mut count, mut fees) = (0, 0, 0, 0);
         for bytes in candidates {
-            let (receipt, changed) = match run(&state, &params, context.number, bytes) {
+            let (tx, needed, left) = match validate(&block, bytes) {
                 Ok(valid) => valid,
                 Err(code) => {
-                    outcomes.push(Outcome::Invalid(code));
+                    block.outcomes.push(Outcome::Invalid(code));
                     continue;
                 }
             };
-            let with_length = bytes.len() as u64 + 4;
-            if receipt.gas_used.0 > params.block_gas_limit.0 - gas_used
-                || lists.receipts.len() as u64 >= u64::from(params.max_block_txs)
-                || size_bytes + with_length > u64::from(params.max_block_bytes)
-            {
+            let gas = gas_used + needed.min(tx.gas_limit.0);
+            size += 4 + bytes.len();
+            if gas > max_gas || count == max_txs || size > self.params.max_block_bytes as usize {
                 break;
             }
-            gas_used += receipt.gas_used.0;
-            size_bytes += with_length;
-            fees += receipt.fee.0;
-            for (address, account) in &changed {
-                store(&mut state, address, account);
-            }
-            lists.push(bytes, &receipt);
-            outcomes.push(Outcome::Included(receipt));
+            let receipt = transfer(&mut block, &tx, needed, left);
+            let events = receipt.events.iter().map(|event| (count, event.clone()));
+            block.events.extend(events);
+            block.transactions.push(bytes.clone());
+            block.receipts.push(receipt.clone());
+            (gas_used, count, fees) = (gas, count + 1, fees + receipt.fee.0);
+            block.outcomes.push(Outcome::Included(receipt));
         }
-        outcomes.resize(candidates.len(), Outcome::Cut);
-        if params.fee_rule == FeeRule::PayProposer {
-            let mut proposer = load(&state, &context.proposer);
+        block.outcomes.resize(candidates.len(), Outcome::Cut);
+
+        if self.params.fee_rule == FeeRule::PayProposer {
+            let proposer = block.accounts.entry(context.proposer).or_default();
             proposer.balance.0 += fees;
-            store(&mut state, &context.proposer, &proposer);
         }
-        let (writes, reverse) = (changes(&self.state, &state), changes(&state, &self.state));
-        let (transactions, receipts) = (lists.transactions.clone(), lists.receipts.clone());
-        let events = lists.events.clone();
-        let header = header(context, &params, &state, lists, gas_used);
-        OracleBlock {
-            outcomes,
-            transactions,
-            receipts,
-            events,
-            writes,
-            reverse,
-            fees: Amount(fees),
-            header,
-        }
+        let absent = Account::default();
+        block.accounts.retain(|_, account| *account != absent);
+        block.header.state_root = state_root(&block.state());
+        block.header.transactions_root = list_root("l-tx", block.transactions.iter().cloned());
+        block.header.receipts_root = list_root("l-rcpt", block.receipts.iter().map(encode));
+        block.header.events_root = list_root("l-event", block.events.iter().map(encode));
+        block.header.gas_used = Gas(gas_used);
+        block
     }
 
     /// Makes a block, executed on this state, the head.
     pub fn commit(&mut self, block: &OracleBlock) {
-        apply(&mut self.state, &block.writes);
-        self.head = block.header.clone();
+        *self = block.clone();
     }
 }
 
-/// Brings a state to what a diff says.
-pub fn apply(state: &mut State, diff: &Diff) {
-    for (key, value) in diff {
-        match value {
-            Some(value) => drop(state.insert(key.clone(), value.clone())),
-            None => drop(state.remove(key)),
+/// Validation: the first failing check decides the code.
+fn validate(chain: &Oracle, bytes: &[u8]) -> Result<Valid, ErrorCode> {
+    let Transaction { payload: tx, auth } = decode(bytes).map_err(|error| match error.cause {
+        DecodeCause::Undersized { .. } => ErrorCode::MalformedTransaction,
+        DecodeCause::Oversized { .. } => ErrorCode::OversizedTransaction,
+        DecodeCause::UnsupportedVersion { .. } => ErrorCode::UnsupportedVersion,
+        DecodeCause::UnsupportedKind { .. } => ErrorCode::UnsupportedKind,
+        DecodeCause::UnsupportedScheme { .. } => ErrorCode::UnsupportedScheme,
+        _ => ErrorCode::InvalidFormat,
+    })?;
+    let (descriptor, keys, signatures) = match auth {
+        Auth::Ed25519 { key, signature } => (encode(&(0_u8, key)), vec![key], vec![(0, signature)]),
+        Auth::Multi { policy, signatures } => {
+            let signatures = signatures.iter().map(|s| (s.index, s.signature)).collect();
+            (encode(&(1_u8, &policy)), policy.keys().to_vec(), signatures)
         }
+        _ => return Err(ErrorCode::UnsupportedScheme),
+    };
+    let signer = Address::from_bytes(tagged("address", &descriptor));
+    let id = tagged("tx-id", &encode(&tx));
+    let verifies = |(index, signature): &(u8, [u8; 64])| {
+        let key = VerificationKey::try_from(keys[usize::from(*index)]);
+        key.is_ok_and(|key| key.verify(&(*signature).into(), &id).is_ok())
+    };
+    let zeros = tx.memo.iter().filter(|byte| **byte == 0).count() as u64;
+    let memo_gas = 4 * zeros + 16 * (tx.memo.len() as u64 - zeros);
+    let intrinsic = 21_000 + memo_gas + 3_000 * (signatures.len() as u64 - 1);
+    let (limit, price, rules) = (tx.gas_limit.0, tx.gas_price.0, &chain.params);
+    let sender = chain.accounts.get(&tx.sender).copied().unwrap_or_default();
+    let spendable = sender.balance.0 - sender.locked.0;
+    let reserved = u128::from(limit) * u128::from(price);
+    let in_time = |last| last >= chain.header.number;
+    let in_turn = tx.nonce == sender.nonce && tx.nonce.0 < u64::MAX;
+    let checks = [
+        (tx.chain_id == rules.chain_id, ErrorCode::WrongChain),
+        (tx.sender == signer, ErrorCode::SignerMismatch),
+        (!keys.iter().any(is_weak), ErrorCode::WeakPublicKey),
+        (tx.valid_until.is_none_or(in_time), ErrorCode::TxExpired),
+        (price >= rules.min_gas_price.0, ErrorCode::GasPriceTooLow),
+        (limit >= intrinsic, ErrorCode::GasLimitTooLow),
+        (limit <= rules.block_gas_limit.0, ErrorCode::GasLimitTooHigh),
+        (signatures.iter().all(verifies), ErrorCode::InvalidSignature),
+        (in_turn, ErrorCode::InvalidNonce),
+        (spendable >= reserved, ErrorCode::InsufficientBalance),
+    ];
+    match checks.iter().find(|(holds, _)| !holds) {
+        Some((_, code)) => Err(*code),
+        None => Ok((tx, intrinsic + 2_100, spendable - reserved)),
     }
 }
 
-#[derive(Default)]
-struct Lists {
-    transactions: Vec<TxBytes>,
-    receipts: Vec<Receipt>,
-    events: Vec<(u32, Event)>,
-}
-
-impl Lists {
-    fn push(&mut self, bytes: &[u8], receipt: &Receipt) {
-        let index = u32::try_from(self.receipts.len()).expect("at most a million transactions");
-        self.events
-            .extend(receipt.events.iter().map(|event| (index, event.clone())));
-        self.transactions.push(bytes.to_vec());
-        self.receipts.push(receipt.clone());
+/// Execution: what a valid transfer does.
+fn transfer(chain: &mut Oracle, tx: &TransactionPayload, needed: u64, left: u128) -> Receipt {
+    let TxKind::Transfer { to, amount } = tx.kind else {
+        unreachable!("the codec knows no other kind")
+    };
+    let status = match (tx.gas_limit.0 < needed, amount.0 > left) {
+        (true, _) => ReceiptStatus::Failed(ErrorCode::OutOfGas),
+        (_, true) => ReceiptStatus::Failed(ErrorCode::AmountAboveBalance),
+        _ => ReceiptStatus::Success,
+    };
+    // What runs out of gas uses all of its limit.
+    let gas = needed.min(tx.gas_limit.0);
+    let fee = u128::from(gas) * u128::from(tx.gas_price.0);
+    let sender = chain.accounts.entry(tx.sender).or_default();
+    sender.nonce.0 += 1;
+    sender.balance.0 -= fee;
+    let mut events = Vec::new();
+    if status == ReceiptStatus::Success {
+        sender.balance.0 -= amount.0;
+        chain.accounts.entry(to).or_default().balance.0 += amount.0;
+        let name = Hash(tagged("ev-name", b"Transfer"));
+        events.push(Event {
+            emitter: Address::from_bytes(tagged("address", &[4, 1, 0, 0, 0])),
+            topics: Topics::new(vec![name, tx.sender.into(), to.into()]).expect("three"),
+            data: EventData::new(encode(&amount)).expect("16 bytes"),
+        });
+    }
+    Receipt {
+        tx_id: Hash(tagged("tx-id", &encode(tx))),
+        status,
+        gas_used: Gas(gas),
+        fee: Amount(fee),
+        events: Bounded::new(events).expect("one event"),
+        return_data: ReturnData::default(),
     }
 }
 
-fn header(
-    context: &Context,
-    params: &ChainParams,
-    state: &State,
-    lists: Lists,
-    gas_used: u64,
-) -> BlockHeader {
-    BlockHeader {
-        version: BLOCK_VERSION,
-        chain_id: params.chain_id,
-        parent_hash: context.parent_hash,
-        number: context.number,
-        timestamp_ms: context.timestamp_ms,
-        proposer: context.proposer,
-        state_root: state_root(state),
-        transactions_root: list_root(TX_LEAF, lists.transactions),
-        receipts_root: list_root(RECEIPT_LEAF, lists.receipts.iter().map(encode).collect()),
-        events_root: list_root(EVENT_LEAF, lists.events.iter().map(encode).collect()),
-        compute_receipts_root: list_root(COMPUTE_LEAF, Vec::new()),
-        gas_limit: params.block_gas_limit,
-        gas_used: Gas(gas_used),
-        total_pouw_score: 0,
-        provider_count: 0,
-        extra: context.extra.clone(),
+/// Of small order, or not what its point compresses to, or with a coordinate that is not below 2^255 − 19.
+fn is_weak(key: &[u8; 32]) -> bool {
+    let reduced = key[31] & 0x7f != 0x7f || key[1..31].iter().any(|b| *b != 0xff) || key[0] < 0xed;
+    let point = CompressedEdwardsY(*key).decompress();
+    !reduced || point.is_some_and(|point| point.is_small_order() || point.compress().0 != *key)
+}
+
+/// The root of a state.
+fn state_root(state: &State) -> Hash {
+    let leaf = |(key, value): (&Vec<u8>, &Vec<u8>)| [tagged("path", key), sha(value)].concat();
+    let mut leaves: Vec<_> = state.iter().map(leaf).collect();
+    leaves.sort_unstable();
+    Hash(node(&leaves, 0))
+}
+
+/// The node over sorted leaves, path ‖ value hash, whose paths share `depth` bits.
+fn node(leaves: &[Vec<u8>], depth: usize) -> [u8; 32] {
+    let mut hash = match leaves {
+        [] => return [0; 32],
+        [leaf] => sha(leaf),
+        _ => {
+            let bit = |leaf: &Vec<u8>| leaf[depth / 8] >> (7 - depth % 8) & 1;
+            let (left, right) = leaves.split_at(leaves.partition_point(|leaf| bit(leaf) == 0));
+            sha([node(left, depth + 1), node(right, depth + 1)].as_flattened())
+        }
+    };
+    hash[0] = hash[0] & 0x7f | u8::from(leaves.len() == 1) << 7;
+    hash
+}
+
+/// The root of a list, whose leaves have a tag of their own.
+fn list_root(tag: &str, items: impl IntoIterator<Item = Vec<u8>>) -> Hash {
+    let mut level: Vec<_> = items.into_iter().map(|item| tagged(tag, &item)).collect();
+    let count = level.len() as u64;
+    while level.len() > 1 {
+        let (pairs, odd) = level.as_chunks::<2>();
+        let parents = pairs.iter().map(|pair| sha(pair.as_flattened()));
+        level = parents.chain(odd.iter().copied()).collect();
     }
+    let top = level.first().copied().unwrap_or([0; 32]);
+    Hash(tagged("list", &encode(&(count, top))))
 }
 
-fn account_key(address: &Address) -> Vec<u8> {
-    [&[0x00], &address.as_bytes()[..]].concat()
+/// SHA-256 behind a tag of 16 bytes.
+fn tagged(tag: &str, data: &[u8]) -> [u8; 32] {
+    sha(&[format!("ordlane:{tag:\0<8}").as_bytes(), data].concat())
 }
 
-fn load(state: &State, address: &Address) -> Account {
-    let value = state.get(&account_key(address));
-    value
-        .map(|value| decode(value).expect("a stored account"))
-        .unwrap_or_default()
-}
-
-fn store(state: &mut State, address: &Address, account: &Account) {
-    if *account == Account::default() {
-        state.remove(&account_key(address));
-    } else {
-        state.insert(account_key(address), encode(account));
-    }
-}
-
-/// The keys whose values differ, with their values in `after`.
-fn changes(before: &State, after: &State) -> Diff {
-    let changed = after
-        .iter()
-        .filter(|(key, value)| before.get(*key) != Some(*value));
-    let removed = before.keys().filter(|key| !after.contains_key(*key));
-    let changed = changed.map(|(key, value)| (key.clone(), Some(value.clone())));
-    changed
-        .chain(removed.map(|key| (key.clone(), None)))
-        .collect()
+fn sha(data: &[u8]) -> [u8; 32] {
+    Sha256::digest(data).into()
 }

@@ -9,7 +9,7 @@ use ordlane_primitives::{
 };
 use ordlane_testkit::{
     golden::{self, committed_chain},
-    oracle::{Oracle, Outcome},
+    oracle::{Oracle, Outcome, State},
 };
 
 #[test]
@@ -34,7 +34,7 @@ fn the_committed_blocks_import_one_after_another() {
     let mut oracle = Oracle::new(&chain.genesis);
     for (block, number) in chain.blocks.iter().zip(1..) {
         assert_eq!(block.header.number, BlockHeight(number));
-        assert_eq!(block.header.parent_hash, oracle.head().hash());
+        assert_eq!(block.header.parent_hash, oracle.header.hash());
         let mut context = oracle.next_context(block.header.proposer);
         context.timestamp_ms = block.header.timestamp_ms;
         let result = oracle.execute(&context, &block.transactions);
@@ -86,14 +86,22 @@ fn primitives_give_the_committed_list_roots() {
 #[test]
 fn the_tree_rule_of_primitives_gives_the_oracles_roots() {
     let chain = committed_chain();
-    let oracle = Oracle::new(&chain.genesis);
-    let mut leaves: Vec<(Hash, Hash)> = oracle
-        .state()
+    let mut oracle = Oracle::new(&chain.genesis);
+    assert_eq!(root(&oracle.state()), oracle.header.state_root);
+    for block in &chain.blocks {
+        let result = oracle.execute(&block.header, &block.transactions);
+        assert_eq!(root(&result.state()), block.header.state_root);
+        oracle.commit(&result);
+    }
+}
+
+fn root(state: &State) -> Hash {
+    let mut leaves: Vec<(Hash, Hash)> = state
         .iter()
         .map(|(key, value)| (tree::path_of(key), tree::value_hash(value)))
         .collect();
     leaves.sort_unstable();
-    assert_eq!(node(&leaves, 0), oracle.head().state_root);
+    node(&leaves, 0)
 }
 
 fn node(leaves: &[(Hash, Hash)], depth: usize) -> Hash {

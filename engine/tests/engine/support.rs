@@ -5,7 +5,7 @@ use ordlane::{
     primitives::{ErrorCode, Genesis},
 };
 use ordlane_testkit::{
-    oracle::{Oracle, OracleBlock, Outcome},
+    oracle::{Oracle, OracleBlock, Outcome, State},
     workload::{Distribution, GeneratedBlock, Generator, Workload},
 };
 
@@ -73,11 +73,12 @@ pub(crate) fn build_and_compare(
             &generated.txs,
         )
         .unwrap();
-    compare(&built, &expected);
+    compare(&built, oracle.state(), &expected);
     (built, expected)
 }
 
-fn compare(built: &Built, expected: &OracleBlock) {
+/// `state` is the one before the block.
+fn compare(built: &Built, mut state: State, expected: &OracleBlock) {
     let executed = &built.executed;
     assert_eq!(executed.receipts(), expected.receipts);
     assert_eq!(executed.block().transactions, expected.transactions);
@@ -91,23 +92,17 @@ fn compare(built: &Built, expected: &OracleBlock) {
         })
         .collect();
     assert_eq!(events, expected.events);
+    assert!(executed.changes().is_sorted_by(|a, b| a.key < b.key));
     for change in executed.changes() {
         let key = change.key.as_bytes();
-        assert_eq!(
-            expected.writes.get(key),
-            Some(&change.new),
-            "{}",
-            change.key
-        );
-        assert_eq!(
-            expected.reverse.get(key),
-            Some(&change.old),
-            "{}",
-            change.key
-        );
+        let old = match &change.new {
+            Some(value) => state.insert(key.to_vec(), value.clone()),
+            None => state.remove(key),
+        };
+        assert_eq!(old, change.old, "{}", change.key);
+        assert_ne!(change.old, change.new, "{}", change.key);
     }
-    assert_eq!(executed.changes().len(), expected.writes.len());
-    assert_eq!(expected.reverse.len(), expected.writes.len());
+    assert_eq!(state, expected.state());
     assert_eq!(*executed.header(), expected.header);
     assert_eq!(outcomes(built, expected.outcomes.len()), codes(expected));
 }
