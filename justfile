@@ -1,7 +1,7 @@
 # The commands of this project. CI calls these and the README's own commands, nothing else.
 
 # Everything that CI checks, in its order
-ci: check doc test features examples demo
+ci: check doc test mutations features examples demo compare-check
 
 # Format, lints, spelling
 check:
@@ -11,6 +11,8 @@ check:
     cargo fmt --check --manifest-path testkit/hostile-embedder/Cargo.toml
     cargo clippy --workspace --all-targets --locked -- -D warnings
     cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --locked -- -D warnings
+    cargo check --manifest-path fuzz/Cargo.toml --locked
+    cargo clippy --manifest-path testkit/hostile-embedder/Cargo.toml --locked -- -D warnings
     typos
     taplo fmt --check
 
@@ -21,6 +23,11 @@ test:
 # The same in release mode, with the full counts of mutated inputs
 test-slow:
     cargo test --workspace --release
+
+# A million mutated transactions through decode, admit and verify, and through decode alone
+mutations:
+    cargo test --locked --release -p ordlane --test engine mutated -- --nocapture
+    cargo test --locked --release -p ordlane-testkit --test decode
 
 # Documentation without a warning
 doc:
@@ -44,6 +51,10 @@ demo:
     ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 5
     ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 2 --zipf 1.2 --failing 0.4
     ./.ci/check-demo --txs 2000 --accounts 2 --blocks 2
+
+# A short comparison, its JSON checked
+compare-check:
+    ./.ci/check-compare
 
 # Each fuzz target for a while: `just fuzz 60`
 fuzz seconds="30":

@@ -51,7 +51,7 @@ fn next_block(store: &StateStore) -> BlockCommit {
     };
     let block_bytes = encode(&Block {
         header: header.clone(),
-        proposer_signature: [0; 64],
+        proposer_auth: None,
         transactions: vec![vec![7; 200]; CHANGES as usize / 2],
     });
     BlockCommit {

@@ -5,6 +5,7 @@ use ordlane::primitives::{Account, Amount, Nonce};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AccountJson {
     pub(crate) nonce: u64,
     pub(crate) balance: String,
@@ -23,22 +24,22 @@ impl From<&Account> for AccountJson {
     }
 }
 
+/// Digits and nothing else: no sign, no leading zero.
+fn amount(text: &str) -> Option<Amount> {
+    text.parse()
+        .ok()
+        .map(Amount)
+        .filter(|amount| amount.to_string() == text)
+}
+
 impl TryFrom<&AccountJson> for Account {
     type Error = anyhow::Error;
 
     fn try_from(json: &AccountJson) -> anyhow::Result<Self> {
         Ok(Self {
             nonce: Nonce(json.nonce),
-            balance: Amount(
-                json.balance
-                    .parse()
-                    .context("account.balance is not an amount")?,
-            ),
-            locked: Amount(
-                json.locked
-                    .parse()
-                    .context("account.locked is not an amount")?,
-            ),
+            balance: amount(&json.balance).context("account.balance is not an amount")?,
+            locked: amount(&json.locked).context("account.locked is not an amount")?,
             code_hash: json
                 .code_hash
                 .parse()

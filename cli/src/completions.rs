@@ -1,9 +1,9 @@
 //! `ordlane completions`: a completion script for a shell.
 
-use std::io;
-
 use clap::CommandFactory as _;
 use clap_complete::Shell;
+
+use crate::report;
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -14,6 +14,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = crate::Cli::command();
-    clap_complete::generate(args.shell, &mut command, "ordlane", &mut io::stdout());
-    Ok(())
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "ordlane", &mut script);
+    report::print(String::from_utf8(script)?.trim_end())
 }

@@ -8,14 +8,13 @@ mod make;
 mod summary;
 
 use std::{
-    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     thread,
 };
 
 use anyhow::{Context as _, bail};
-use ordlane::primitives::{Address, codec};
+use ordlane::primitives::Address;
 use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
 
 use self::{chains::Chains, summary::Summary};
@@ -79,10 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
     let generator = workload(args).generator()?;
     let genesis = generator.genesis().clone();
-    fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
-    let genesis_file = data_dir::genesis_path(data);
-    fs::write(&genesis_file, codec::encode(&genesis))
-        .with_context(|| format!("cannot write {}", genesis_file.display()))?;
+    data_dir::write_genesis(data, &genesis)?;
 
     let files = make::block_files(generator, data, threads, args.blocks, args.json)?;
     let chains = run_chains(
@@ -98,7 +94,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         report::print_json(&summary)?
     } else {
-        summary.print()
+        summary.print()?
     }
     summary.verdict()
 }

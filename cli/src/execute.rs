@@ -1,9 +1,9 @@
 //! `ordlane execute`: block files into a chain.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use ordlane::{Committed, primitives::ReceiptStatus};
+use ordlane::{Committed, Engine, primitives::ReceiptStatus};
 use serde::Serialize;
 
 use crate::{data_dir, report};
@@ -14,7 +14,7 @@ pub(crate) struct Args {
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// How the chain begins; needed once, for an empty folder
+    /// How the chain begins: needed to begin one in an empty folder, compared with one that is there
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
     /// How many threads; by default as many as the machine runs at once
@@ -41,66 +41,80 @@ struct BlockJson {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let genesis_in_folder = Some(data_dir::genesis_path(&args.data)).filter(|path| path.exists());
-    let engine = match args.genesis.clone().or(genesis_in_folder) {
-        Some(path) => {
-            data_dir::open_or_begin(&args.data, data_dir::read_genesis(&path)?, args.threads)?
-        }
-        None if data_dir::is_absent_or_empty(&args.data)? => {
-            bail!(
-                "{} has no chain (hint: give the chain's genesis with --genesis FILE)",
-                args.data.display()
-            )
-        }
-        None => data_dir::open(&args.data)?,
-    };
+    let engine = open(args)?;
     let mut done = Vec::new();
     let bar = report::progress(args.blocks.len() as u64, "executing blocks", args.json);
+    let mut outcome = Ok(());
     for path in &args.blocks {
-        let bytes = data_dir::read_block(path)?;
-        let what = || format!("cannot execute {}", path.display());
-        let executed = engine.import_block(&bytes).with_context(what)?;
-        let txs = executed.receipts().len();
-        let failed = executed
-            .receipts()
-            .iter()
-            .filter(|receipt| receipt.status != ReceiptStatus::Success)
-            .count();
-        let gas_used = executed.header().gas_used.0;
-        let Committed { head, stages } = engine.commit(executed).with_context(what)?;
-        done.push(BlockJson {
-            file: path.display().to_string(),
-            height: head.height.0,
-            hash: head.hash.to_string(),
-            state_root: head.state_root.to_string(),
-            txs,
-            failed_txs: failed,
-            gas_used,
-            ms: report::ms(stages.total().max(Duration::from_nanos(1))),
-        });
+        match execute(&engine, path).with_context(|| format!("cannot execute {}", path.display())) {
+            Ok(block) => done.push(block),
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    if args.json {
+    // What was committed is reported, whatever came after it.
+    print(done, args.json)?;
+    outcome
+}
+
+/// The chain to execute on. A chain begins only where the user names its genesis, and never in the place of another.
+fn open(args: &Args) -> anyhow::Result<Engine> {
+    let genesis = args
+        .genesis
+        .as_deref()
+        .map(data_dir::read_genesis)
+        .transpose()?;
+    match (genesis, data_dir::has_chain(&args.data)?) {
+        (Some(genesis), true) => data_dir::open_compared(&args.data, genesis, args.threads),
+        (Some(genesis), false) => data_dir::begin(&args.data, genesis, args.threads),
+        (None, false) if data_dir::is_absent_or_empty(&args.data)? => bail!(
+            "{} has no chain (hint: give the chain's genesis with --genesis FILE)",
+            args.data.display()
+        ),
+        (None, _) => data_dir::open(&args.data, args.threads),
+    }
+}
+
+fn execute(engine: &Engine, path: &Path) -> anyhow::Result<BlockJson> {
+    let executed = engine.import_block(&data_dir::read_block(path)?)?;
+    let receipts = executed.receipts();
+    let failed = receipts
+        .iter()
+        .filter(|receipt| receipt.status != ReceiptStatus::Success)
+        .count();
+    let (txs, gas_used) = (receipts.len(), executed.header().gas_used.0);
+    let Committed { head, stages } = engine.commit(executed)?;
+    Ok(BlockJson {
+        file: path.display().to_string(),
+        height: head.height.0,
+        hash: head.hash.to_string(),
+        state_root: head.state_root.to_string(),
+        txs,
+        failed_txs: failed,
+        gas_used,
+        ms: report::ms(stages.total()),
+    })
+}
+
+fn print(done: Vec<BlockJson>, json: bool) -> anyhow::Result<()> {
+    if json {
         return report::print_json(&done);
     }
-    let rows = done
-        .into_iter()
-        .map(|block| {
-            [
-                block.file,
-                block.height.to_string(),
-                block.txs.to_string(),
-                block.failed_txs.to_string(),
-                block.gas_used.to_string(),
-                format!("{:.1}", block.ms),
-                block.state_root,
-            ]
-        })
-        .collect();
-    report::print_numbers(
-        ["file", "height", "txs", "failed", "gas", "ms", "state root"],
-        rows,
-    );
-    Ok(())
+    let row = |block: BlockJson| {
+        [
+            block.file,
+            block.height.to_string(),
+            block.txs.to_string(),
+            block.failed_txs.to_string(),
+            block.gas_used.to_string(),
+            format!("{:.1}", block.ms),
+            block.state_root,
+        ]
+    };
+    let head = ["file", "height", "txs", "failed", "gas", "ms", "state root"];
+    report::print_numbers(head, done.into_iter().map(row).collect())
 }

@@ -47,7 +47,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let engine = data_dir::open(&args.data)?;
+    let engine = data_dir::open(&args.data, Some(1))?;
     let fields = match &args.what {
         What::Tip => block(&engine, engine.durable_head().height)?,
         What::Block { height } => block(&engine, BlockHeight(*height))?,
@@ -67,8 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .iter()
         .map(|(name, value)| (name.as_str(), plain(value)))
         .collect();
-    report::print_fields(&lines);
-    Ok(())
+    report::print_fields(&lines)
 }
 
 /// How many items of a list people are shown.

@@ -29,7 +29,7 @@ use tracing_subscriber::EnvFilter;
 )]
 struct Cli {
     /// Print what happens inside, to standard error: a filter such as `info` or `ordlane=debug`
-    #[arg(long, global = true, value_name = "FILTER")]
+    #[arg(long, global = true, value_name = "FILTER", value_parser = parse_filter)]
     log: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -43,6 +43,12 @@ enum Command {
     VerifyProof(verify_proof::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
+}
+
+fn parse_filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {

@@ -67,10 +67,7 @@ impl ProofJson {
     pub(crate) fn parse(bytes: &[u8]) -> anyhow::Result<(Self, AccountProof)> {
         let json: Self = serde_json::from_slice(bytes).context("not a proof in JSON")?;
         if json.format != FORMAT {
-            bail!(
-                "the proof's format is {:?}, only {FORMAT:?} is known",
-                json.format
-            );
+            bail!("the proof's format is not {FORMAT:?}, the only one that is known");
         }
         let siblings: Result<Vec<Hash>, _> =
             json.siblings.iter().map(|text| text.parse()).collect();

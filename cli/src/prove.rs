@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let engine = data_dir::open(&args.data)?;
+    let engine = data_dir::open(&args.data, Some(1))?;
     let proof = engine.prove(&args.address)?;
     report::print_json(&ProofJson::new(&proof, &engine.durable_head()))
 }

@@ -1,43 +1,59 @@
 //! What the user reads: tables, JSON, progress, errors.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::{ErrorKind, IsTerminal as _, Write as _},
+    time::Duration,
+};
+
+use anyhow::Context as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use ordlane::{BlockError, EngineError, SystemError, state::StateError};
 use serde::Serialize;
 
+/// Prints text and ends the line. Whoever closed the other end wants no more, which is no failure.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write to standard output"),
+    }
+}
+
 /// Prints a value as JSON in one document.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
-    Ok(())
+    print(&serde_json::to_string_pretty(value)?)
 }
 
 /// Prints names and values in two aligned columns.
-pub(crate) fn print_fields(fields: &[(&str, String)]) {
+pub(crate) fn print_fields(fields: &[(&str, String)]) -> anyhow::Result<()> {
     let mut table = plain_table();
     for (name, value) in fields {
         table.add_row([*name, value]);
     }
-    print_table(&mut table);
+    print_table(&mut table)
 }
 
 /// Prints a table whose columns but the first are numbers.
-pub(crate) fn print_numbers<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) {
+pub(crate) fn print_numbers<const N: usize>(
+    head: [&str; N],
+    rows: Vec<[String; N]>,
+) -> anyhow::Result<()> {
     let mut table = plain_table();
     table.set_header(head);
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    print_table(&mut table);
+    print_table(&mut table)
 }
 
-fn print_table(table: &mut Table) {
+fn print_table(table: &mut Table) -> anyhow::Result<()> {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    println!("{}", table.trim_fmt());
+    print(&table.trim_fmt())
 }
 
 fn plain_table() -> Table {
@@ -103,6 +119,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
         return state_hint(error);
     }
     match cause.downcast_ref::<EngineError>() {
+        Some(EngineError::Block(BlockError::StaleParent { .. })) => {
+            Some("the chain already has a block there, see `ordlane inspect tip`")
+        }
         Some(EngineError::Block(BlockError::UnknownParent { .. })) => Some(
             "give the block files in order, beginning above the tip that `ordlane inspect tip` shows",
         ),

@@ -49,6 +49,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         ("present", if json.present { "yes" } else { "no" }.into()),
         ("nonce", account.nonce.to_string()),
         ("balance", account.balance.to_string()),
-    ]);
-    Ok(())
+    ])
 }

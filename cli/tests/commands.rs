@@ -227,6 +227,7 @@ fn wrong_usage_ends_with_2_and_failures_with_1() {
         &["inspect", "tip"],
         &["execute", "--data", "x"],
         &["no-such-command"],
+        &["--log", "!!!=", "completions", "bash"],
         &[],
     ] {
         failure(arguments, 2);
@@ -284,5 +285,97 @@ fn completions_and_help_are_printed() {
         "completions",
     ] {
         assert!(text.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn what_was_committed_is_reported_before_a_later_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = folder.path().join("chain");
+    demo(&chain);
+    let second = folder.path().join("second");
+    let (second, genesis) = (second.to_str().unwrap(), chain.join("genesis.bin"));
+    let first_block = chain.join("blocks/00000001.block");
+    let output = ordlane(&[
+        "execute",
+        "--data",
+        second,
+        "--genesis",
+        genesis.to_str().unwrap(),
+        "--json",
+        first_block.to_str().unwrap(),
+        folder.path().to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(done[0]["height"], 1);
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("is not a file")
+    );
+    let again = failure(
+        &["execute", "--data", second, first_block.to_str().unwrap()],
+        1,
+    );
+    assert!(again.contains("already has a block"), "{again}");
+}
+
+#[test]
+fn a_chain_that_was_lost_is_not_begun_anew_and_looking_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = folder.path().join("chain");
+    demo(&chain);
+    let data = chain.to_str().unwrap();
+    let genesis = chain.join("genesis.bin");
+    let block = chain.join("blocks/00000001.block");
+    fs::remove_dir_all(chain.join("store")).unwrap();
+    fs::create_dir(chain.join("store")).unwrap();
+    for arguments in [
+        &["inspect", "--data", data, "tip"][..],
+        &["execute", "--data", data, block.to_str().unwrap()],
+        &[
+            "execute",
+            "--data",
+            data,
+            "--genesis",
+            genesis.to_str().unwrap(),
+            block.to_str().unwrap(),
+        ],
+    ] {
+        failure(arguments, 1);
+        assert_eq!(fs::read_dir(chain.join("store")).unwrap().count(), 0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_a_failure_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = folder.path().join("chain");
+    let tip = demo(&chain);
+    assert!(tip["state_root"].is_string());
+    let data = chain.to_str().unwrap();
+    let nobody = "00".repeat(32);
+    for arguments in [
+        &["inspect", "--data", data, "tip"][..],
+        &["inspect", "--data", data, "--json", "tip"],
+        &["prove", "--data", data, &nobody],
+        &["completions", "bash"],
+    ] {
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_ordlane"))
+            .args(arguments)
+            .stdout(full)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
 }

@@ -4,7 +4,7 @@ use ordlane_primitives::{BlockHash, TxBytes, limits::MAX_BLOCK_TXS};
 use ordlane_scheduler::Vm;
 
 use crate::{
-    BlockContext, BlockError, Engine, EngineError, Executed, ValidationError,
+    BlockContext, BlockError, Engine, EngineError, Executed,
     admit::Rules,
     engine::{Parent, Prepared},
     execute::{self, Key, OnInvalid, Outcome, Ran, Refusal, Transition, Value},
@@ -49,12 +49,14 @@ impl Engine {
         context: &BlockContext,
         candidates: &[TxBytes],
     ) -> Result<Built, EngineError> {
-        let parent = self.parent(parent)?;
-        let rules = self.rules(&parent, context)?;
-        let vm = Transition {
-            schedule: rules.schedule,
-        };
-        self.build_with(&vm, &parent, &rules, context, candidates)
+        self.dispatcher.lanes().detached(|| {
+            let parent = self.parent(parent)?;
+            let rules = self.rules(&parent, context)?;
+            let vm = Transition {
+                schedule: rules.schedule,
+            };
+            self.build_with(&vm, &parent, &rules, context, candidates)
+        })
     }
 
     fn build_with<M>(
@@ -78,7 +80,7 @@ impl Engine {
         let Prepared {
             verified,
             positions,
-            invalid,
+            left_out,
             mut stages,
         } = prepared;
         stages.execute = watch.lap();
@@ -88,15 +90,12 @@ impl Engine {
         let invalid_by_state = ran
             .invalid
             .iter()
-            .filter_map(|(index, error)| Some((position_of(*index)?, error.clone())));
-        let mut left_out: Vec<LeftOut> = invalid
+            .filter_map(|(index, error)| Some((position_of(*index)?, error.clone().into())));
+        let mut left_out: Vec<LeftOut> = left_out
             .into_iter()
             .chain(invalid_by_state)
             .filter(|(position, _)| *position < cut)
-            .map(|(position, error)| LeftOut {
-                position,
-                reason: error.into(),
-            })
+            .map(|(position, reason)| LeftOut { position, reason })
             .chain((cut..candidates.len()).map(|position| LeftOut {
                 position,
                 reason: Refusal::BlockFull,
@@ -118,35 +117,30 @@ impl Engine {
     where
         M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
     {
-        for _ in 0..MAX_QUARANTINED {
+        let mut quarantined = 0;
+        loop {
+            let txs = &prepared.verified;
             let run = execute::run(
                 &self.executor,
                 vm,
                 &parent.state,
-                &prepared.verified,
+                txs,
                 rules,
                 OnInvalid::LeaveOut,
             );
             match run {
-                Err(EngineError::Block(BlockError::Panicked { index, message })) => {
+                Err(EngineError::Block(BlockError::Panicked { index, message }))
+                    if quarantined < MAX_QUARANTINED && index < prepared.verified.len() =>
+                {
                     tracing::error!(index, message, "a candidate panicked and is left out");
+                    quarantined = quarantined.saturating_add(1);
                     prepared.verified.remove(index);
                     let position = prepared.positions.remove(index);
-                    prepared
-                        .invalid
-                        .push((position, ValidationError::Quarantined));
+                    prepared.left_out.push((position, Refusal::Panicked));
                 }
                 other => return other,
             }
         }
-        execute::run(
-            &self.executor,
-            vm,
-            &parent.state,
-            &prepared.verified,
-            rules,
-            OnInvalid::LeaveOut,
-        )
     }
 }
 

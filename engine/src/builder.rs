@@ -116,7 +116,7 @@ fn begin(
     let header = genesis.header(tree.root(), dispatcher);
     let block = Block {
         header,
-        proposer_signature: [0; 64],
+        proposer_auth: None,
         transactions: Vec::new(),
     };
     store.commit(BlockCommit {

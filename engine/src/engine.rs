@@ -14,7 +14,7 @@ use crate::{
     ValidationError,
     admit::{Rules, admit},
     decode::Decoded,
-    execute::{self, OnInvalid, ParentState, Ran, Transition},
+    execute::{self, OnInvalid, ParentState, Ran, Refusal, Transition},
     layer::{Layer, Layers},
     seal,
     stages::Stopwatch,
@@ -62,7 +62,7 @@ pub(crate) struct Prepared {
     pub(crate) verified: Vec<Verified>,
     /// The position of each in what the caller gave.
     pub(crate) positions: Vec<usize>,
-    pub(crate) invalid: Vec<(usize, ValidationError)>,
+    pub(crate) left_out: Vec<(usize, Refusal)>,
     pub(crate) stages: Stages,
 }
 
@@ -87,9 +87,11 @@ impl Engine {
         context: &BlockContext,
         transactions: &[TxBytes],
     ) -> Result<Executed, EngineError> {
-        let parent = self.parent(parent)?;
-        let rules = self.rules(&parent, context)?;
-        self.execute_on(&parent, &rules, context, transactions, None)
+        self.dispatcher.lanes().detached(|| {
+            let parent = self.parent(parent)?;
+            let rules = self.rules(&parent, context)?;
+            self.execute_on(&parent, &rules, context, transactions, None)
+        })
     }
 
     /// As [`Engine::execute`], with the transactions root where the caller has computed it.
@@ -118,7 +120,7 @@ impl Engine {
             return Err(BlockError::TooManyBytes { bytes, limit }.into());
         }
         let prepared = self.prepare(rules, transactions);
-        if let Some((index, source)) = prepared.invalid.into_iter().next() {
+        if let Some((index, Refusal::Invalid(source))) = prepared.left_out.into_iter().next() {
             return Err(BlockError::InvalidTransaction { index, source }.into());
         }
         let mut watch = Stopwatch::start();
@@ -152,8 +154,9 @@ impl Engine {
         if *hash == durable.hash {
             return Ok(self.durable_parent(durable));
         }
-        let unknown = BlockError::UnknownParent { parent: *hash };
-        let layer = self.layers.find(hash).ok_or(unknown)?;
+        let Some(layer) = self.layers.find(hash) else {
+            return Err(self.no_parent(hash, &durable.hash)?.into());
+        };
         let layers = layer.chain(&durable.hash)?;
         Ok(Parent {
             head: Head::of(&layer.header, layer.hash),
@@ -164,6 +167,15 @@ impl Engine {
                 layers,
             },
             _durable: durable,
+        })
+    }
+
+    /// Why a block that is neither durable's tip nor held cannot be a parent.
+    fn no_parent(&self, hash: &BlockHash, durable: &BlockHash) -> Result<BlockError, SystemError> {
+        let (parent, durable) = (*hash, *durable);
+        Ok(match self.store.height_of(hash)? {
+            Some(_) => BlockError::StaleParent { parent, durable },
+            None => BlockError::UnknownParent { parent },
         })
     }
 
@@ -220,38 +232,48 @@ impl Engine {
         })
     }
 
-    /// Stages 1 to 3: decode, admit, verify.
-    pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
+    /// Stages 1 to 3: decode, admit, verify. Positions stay the same.
+    pub(crate) fn checked(
+        &self,
+        rules: &Rules,
+        transactions: &[TxBytes],
+    ) -> (Vec<Result<Verified, ValidationError>>, Stages) {
         let mut watch = Stopwatch::start();
         let mut stages = Stages::default();
-        let admitted = self
-            .dispatcher
-            .lanes()
-            .map_chunks(transactions, DECODES_PER_TASK, |part| {
-                part.iter()
-                    .map(|bytes| {
+        let admitted = tracing::debug_span!("decode").in_scope(|| {
+            self.dispatcher
+                .lanes()
+                .map_chunks(transactions, DECODES_PER_TASK, |part| {
+                    let decode = |bytes: &TxBytes| {
                         Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules))
-                    })
-                    .collect()
-            });
+                    };
+                    part.iter().map(decode).collect()
+                })
+        });
         stages.decode = watch.lap();
-        let outcomes = verify(admitted, self.dispatcher.as_ref());
+        let outcomes =
+            tracing::debug_span!("verify").in_scope(|| verify(admitted, self.dispatcher.as_ref()));
         stages.verify = watch.lap();
+        (outcomes, stages)
+    }
 
-        let (mut verified, mut positions, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
+    /// Parts the transactions that passed the first stages from those that did not.
+    pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
+        let (outcomes, stages) = self.checked(rules, transactions);
+        let (mut verified, mut positions, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (position, outcome) in outcomes.into_iter().enumerate() {
             match outcome {
                 Ok(tx) => {
                     verified.push(tx);
                     positions.push(position);
                 }
-                Err(error) => invalid.push((position, error)),
+                Err(error) => left_out.push((position, error.into())),
             }
         }
         Prepared {
             verified,
             positions,
-            invalid,
+            left_out,
             stages,
         }
     }
@@ -271,6 +293,7 @@ impl Engine {
         transactions_root: Option<Hash>,
         mut stages: Stages,
     ) -> Result<Executed, EngineError> {
+        let _span = tracing::debug_span!("seal").entered();
         let mut watch = Stopwatch::start();
         let Ran {
             receipts,
@@ -305,7 +328,7 @@ impl Engine {
         stages.hash = watch.lap();
         let block = Block {
             header,
-            proposer_signature: [0; 64],
+            proposer_auth: None,
             transactions,
         };
         Ok(Executed {

@@ -119,9 +119,6 @@ pub enum ValidationError {
         /// What can be spent.
         available: Amount,
     },
-    /// Executing it on final state panicked. A builder leaves it out and should not try it again.
-    #[error("executing it panicked")]
-    Quarantined,
 }
 
 impl ValidationError {
@@ -140,7 +137,6 @@ impl ValidationError {
             Self::InvalidSignature { .. } => ErrorCode::InvalidSignature,
             Self::InvalidNonce { .. } => ErrorCode::InvalidNonce,
             Self::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
-            Self::Quarantined => ErrorCode::RuntimePanic,
         }
     }
 }
@@ -158,7 +154,8 @@ pub enum BlockError {
         /// The parent's hash.
         parent: BlockHash,
     },
-    /// The parent does not descend from the last durable block: another block was committed in its place.
+    /// The parent does not descend from the last durable block: it lies below it, or another block was committed in its
+    /// place.
     #[error("parent {parent} does not descend from the durable block {durable}")]
     StaleParent {
         /// The parent's hash.
@@ -187,6 +184,12 @@ pub enum BlockError {
         max_live: usize,
         /// The most that may be stacked.
         max_depth: usize,
+    },
+    /// The proposer's authorisation is not the proposer's or does not verify.
+    #[error("the proposer's authorisation is refused: {code}")]
+    ProposerAuth {
+        /// What is wrong with it.
+        code: ErrorCode,
     },
     /// The timestamp is not above the parent's.
     #[error("timestamp {got} is not above the parent's {parent}")]
@@ -264,6 +267,7 @@ impl BlockError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::InvalidTransaction { source, .. } => Some(source.code()),
+            Self::ProposerAuth { code } => Some(*code),
             Self::Panicked { .. } => Some(ErrorCode::RuntimePanic),
             _ => None,
         }

@@ -51,6 +51,7 @@ pub(crate) fn run<M>(
 where
     M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
 {
+    let _span = tracing::debug_span!("execute").entered();
     let mut collector = Collector::new(txs, rules, on_invalid);
     let outcome = executor.run(vm, parent, txs, &mut collector);
     // What the collector refused stands below whatever stopped the run, so it is the first fault.

@@ -76,6 +76,6 @@ impl Executed {
 
     /// Puts the proposer's signature on the block. It is not part of the hash.
     pub fn sign(&mut self, proposer: &SigningKey) {
-        self.block.proposer_signature = proposer.sign_header(&self.block.header);
+        self.block.proposer_auth = Some(proposer.sign_header(&self.block.header));
     }
 }

@@ -1,6 +1,6 @@
 //! Importing a block that somebody else made: it is executed again, and every root is compared.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use ordlane_primitives::{BLOCK_VERSION, Block, BlockHeader, codec};
 
@@ -11,6 +11,9 @@ use crate::{
 
 impl Engine {
     /// Executes a block, given as its canonical bytes, and compares its header with the result. Nothing becomes durable.
+    ///
+    /// The proposer's authorisation is checked where the block carries one; whether it must, and whether it is this
+    /// proposer's turn, is for consensus to say, and so is how far a timestamp may lie ahead.
     ///
     /// The body is compared with its root before anything runs, so a block hash is only ever found invalid together
     /// with the body that it commits to.
@@ -23,6 +26,16 @@ impl Engine {
         let mut watch = Stopwatch::start();
         let block: Block = codec::decode(bytes).map_err(BlockError::Decode)?;
         let decode = watch.lap();
+        self.dispatcher
+            .lanes()
+            .detached(|| self.import(block, decode))
+    }
+
+    fn import(&self, block: Block, decode: Duration) -> Result<Executed, EngineError> {
+        let mut watch = Stopwatch::start();
+        block
+            .check_proposer()
+            .map_err(|code| BlockError::ProposerAuth { code })?;
         let given = &block.header;
         let parent = self.parent(&given.parent_hash)?;
         let context = BlockContext {
@@ -49,7 +62,7 @@ impl Engine {
             Some(transactions_root),
         )?;
         check_after(given, executed.header())?;
-        executed.block.proposer_signature = block.proposer_signature;
+        executed.block.proposer_auth = block.proposer_auth;
         executed.stages.decode = executed.stages.decode.saturating_add(decode);
         executed.stages.hash = executed.stages.hash.saturating_add(hash);
         Ok(executed)

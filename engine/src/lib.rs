@@ -36,7 +36,7 @@
 
 #![cfg_attr(
     not(test),
-    warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
 pub mod decode;

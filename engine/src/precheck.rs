@@ -17,18 +17,14 @@ impl Engine {
         &self,
         transactions: &[TxBytes],
     ) -> Result<Vec<Result<TxId, ValidationError>>, EngineError> {
-        let parent =
-            self.durable_parent(self.durable.read().unwrap_or_else(PoisonError::into_inner));
-        let rules = self.rules_for(&parent)?;
-        let prepared = self.prepare(&rules, transactions);
-        let mut results: Vec<(usize, Result<TxId, ValidationError>)> = prepared
-            .invalid
-            .into_iter()
-            .map(|(position, error)| (position, Err(error)))
-            .collect();
-        let ids = prepared.verified.into_iter().map(|tx| Ok(tx.id));
-        results.extend(prepared.positions.into_iter().zip(ids));
-        results.sort_unstable_by_key(|(position, _)| *position);
-        Ok(results.into_iter().map(|(_, result)| result).collect())
+        self.dispatcher.lanes().detached(|| {
+            let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+            let rules = self.rules_for(&self.durable_parent(durable))?;
+            let outcomes = self.checked(&rules, transactions).0;
+            Ok(outcomes
+                .into_iter()
+                .map(|outcome| outcome.map(|tx| tx.id))
+                .collect())
+        })
     }
 }

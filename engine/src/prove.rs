@@ -13,6 +13,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`SystemError`] when the store fails.
+    #[tracing::instrument(skip_all, fields(address = %address))]
     pub fn prove(&self, address: &Address) -> Result<AccountProof, EngineError> {
         let _durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
         let Proven { value, proof, .. } = self

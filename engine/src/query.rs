@@ -7,6 +7,8 @@ use ordlane_primitives::{
     Transaction, TxId, codec,
 };
 
+use ordlane_state::ReverseDiff;
+
 use crate::{Engine, EngineError, Executed, Head, SystemError, execute::ParentState};
 
 /// The state after one block. It holds nothing back: once another block has been committed in its place or on top of
@@ -41,7 +43,7 @@ impl StateView<'_> {
     ///
     /// # Errors
     /// [`BlockError::UnknownParent`](crate::BlockError::UnknownParent) or
-    /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when the block is no longer durable's tip or held;
+    /// [`BlockError::StaleParent`](crate::BlockError::StaleParent) when the block is neither the durable one nor held any more;
     /// [`SystemError`] when the store fails.
     pub fn account(&self, address: &Address) -> Result<Account, EngineError> {
         Ok(self
@@ -145,6 +147,14 @@ impl Engine {
             return Ok(None);
         };
         Ok(Some(decoded::<Receipts>("receipts", &bytes)?.into_vec()))
+    }
+
+    /// What the durable block at a height replaced: the value of each key that it changed, before it.
+    ///
+    /// # Errors
+    /// As [`Engine::block`].
+    pub fn reverse_diff(&self, height: BlockHeight) -> Result<Option<ReverseDiff>, EngineError> {
+        Ok(self.store.reverse_diff(height).map_err(SystemError::from)?)
     }
 
     /// The durable transaction with an id.

@@ -31,6 +31,22 @@ impl Lanes {
         self.threads
     }
 
+    /// Runs `work`, which will wait for pools, on a thread that belongs to no rayon pool.
+    ///
+    /// A rayon thread that waits for another pool runs other jobs of its own pool meanwhile. Whoever holds a lock while
+    /// waiting would so find itself below a job that wants the same lock, and wait for ever. A thread outside of pools
+    /// just waits. A panic in `work` reaches the caller.
+    pub fn detached<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        #[cfg(feature = "rayon")]
+        if rayon::current_thread_index().is_some() {
+            return match std::thread::scope(|scope| scope.spawn(work).join()) {
+                Ok(result) => result,
+                Err(panic) => std::panic::resume_unwind(panic),
+            };
+        }
+        work()
+    }
+
     #[cfg(feature = "rayon")]
     fn start(threads: usize) -> Result<Self, DispatchError> {
         if threads == 1 {

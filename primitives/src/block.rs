@@ -8,10 +8,11 @@ use std::io;
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Address, BlockHeight, ChainId, Gas, Hash, TimestampMs, TxBytes,
-    codec::{self, BoundedBytes, Canonical, DecodeCause, read_bytes, read_length},
+    Address, Auth, BlockHeight, ChainId, ErrorCode, Gas, Hash, TimestampMs, TxBytes,
+    codec::{self, BoundedBytes, Canonical, DecodeCause, read_bytes, read_length, read_option},
     hash::{BlockHash, Domain, tagged},
     limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TXS, MAX_EXTRA_BYTES, MAX_TX_BYTES, MIN_TX_BYTES},
+    signature,
 };
 
 /// The one header version that this release understands.
@@ -96,7 +97,7 @@ impl BorshDeserialize for BlockHeader {
     }
 }
 
-/// A header, its proposer's signature and its body.
+/// A header, its proposer's authorisation and its body.
 ///
 /// Transactions stand in it as bytes, each 64 bytes to 128 KiB: what they mean is decoded later, many at a time. The
 /// list of compute receipts has its place in the format and is empty in this version.
@@ -104,8 +105,8 @@ impl BorshDeserialize for BlockHeader {
 pub struct Block {
     /// What is hashed.
     pub header: BlockHeader,
-    /// The proposer's signature over the block hash, `R ‖ S`; zero when consensus carries signatures of its own.
-    pub proposer_signature: [u8; 64],
+    /// The proposer's authorisation over the block hash; none when consensus carries signatures of its own.
+    pub proposer_auth: Option<Auth>,
     /// The canonical bytes of each transaction, in order.
     pub transactions: Vec<TxBytes>,
 }
@@ -116,12 +117,39 @@ impl Block {
     pub fn hash(&self) -> BlockHash {
         self.header.hash()
     }
+
+    /// Checks the proposer's authorisation, if there is one: it is the proposer's, no key in it is weak, and every
+    /// signature verifies over the block hash.
+    ///
+    /// # Errors
+    /// The code of what is wrong: [`ErrorCode::SignerMismatch`], [`ErrorCode::WeakPublicKey`] or
+    /// [`ErrorCode::InvalidSignature`].
+    pub fn check_proposer(&self) -> Result<(), ErrorCode> {
+        let Some(auth) = &self.proposer_auth else {
+            return Ok(());
+        };
+        if auth.address() != self.header.proposer {
+            return Err(ErrorCode::SignerMismatch);
+        }
+        if auth.keys().iter().any(signature::is_weak_key) {
+            return Err(ErrorCode::WeakPublicKey);
+        }
+        let hash = self.hash();
+        let verifies = |(key, signature): (&[u8; 32], &[u8; 64])| {
+            signature::verify(key, hash.as_bytes(), signature)
+        };
+        if auth.signatures().all(verifies) {
+            Ok(())
+        } else {
+            Err(ErrorCode::InvalidSignature)
+        }
+    }
 }
 
 impl BorshSerialize for Block {
     fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
         self.header.serialize(writer)?;
-        self.proposer_signature.serialize(writer)?;
+        self.proposer_auth.serialize(writer)?;
         self.transactions.serialize(writer)?;
         0_u32.serialize(writer)
     }
@@ -130,7 +158,7 @@ impl BorshSerialize for Block {
 impl BorshDeserialize for Block {
     fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
         let header = BlockHeader::deserialize_reader(reader)?;
-        let proposer_signature = <[u8; 64]>::deserialize_reader(reader)?;
+        let proposer_auth = read_option(reader, "proposer authorisation")?;
         let count = read_length(reader, "transactions", MAX_BLOCK_TXS)?;
         let mut transactions = Vec::new();
         for _ in 0..count {
@@ -147,7 +175,7 @@ impl BorshDeserialize for Block {
         read_length(reader, "compute receipts", 0)?;
         Ok(Self {
             header,
-            proposer_signature,
+            proposer_auth,
             transactions,
         })
     }
@@ -161,7 +189,7 @@ impl Canonical for BlockHeader {
 
 impl Canonical for Block {
     const NAME: &'static str = "block";
-    const MIN_BYTES: usize = BlockHeader::MIN_BYTES + 64 + 4 + 4;
+    const MIN_BYTES: usize = BlockHeader::MIN_BYTES + 1 + 4 + 4;
     const MAX_BYTES: usize = MAX_BLOCK_BYTES;
 }
 

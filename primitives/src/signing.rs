@@ -50,8 +50,20 @@ impl SigningKey {
 
     /// Signs a header's hash, as its proposer.
     #[must_use]
-    pub fn sign_header(&self, header: &BlockHeader) -> [u8; 64] {
-        self.sign(header.hash().as_bytes())
+    pub fn sign_header(&self, header: &BlockHeader) -> Auth {
+        let signature = self.sign(header.hash().as_bytes());
+        Auth::Ed25519 {
+            key: self.public_key(),
+            signature,
+        }
+    }
+}
+
+#[cfg(test)]
+impl SigningKey {
+    /// The secret scalar, for tests that make signatures no honest signer would.
+    pub(crate) fn expanded_scalar(&self) -> curve25519_dalek::Scalar {
+        self.0.to_scalar()
     }
 }
 

@@ -27,7 +27,7 @@
 //! # Ok::<(), ordlane_state::StateError>(())
 //! ```
 
-#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod change;
 mod error;

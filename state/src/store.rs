@@ -213,9 +213,9 @@ impl StateStore {
     /// # Errors
     /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
     pub fn height_of(&self, block_hash: &BlockHash) -> Result<Option<BlockHeight>, StateError> {
-        self.get(Space::BlockHash, &block_hash.0)?
-            .map(|bytes| keys::read_height(&bytes))
-            .transpose()
+        let found = self.get(Space::BlockHash, &block_hash.0)?;
+        let height = found.map(|bytes| keys::read_height(&bytes)).transpose()?;
+        Ok(height.filter(|height| self.is_durable(*height)))
     }
 
     /// The block and the index in it of the transaction with an id, or none. Of several with one id, the last committed.
@@ -223,9 +223,15 @@ impl StateStore {
     /// # Errors
     /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
     pub fn tx_position(&self, tx_id: &TxId) -> Result<Option<(BlockHeight, u32)>, StateError> {
-        self.get(Space::TxIndex, &tx_id.0)?
-            .map(|bytes| keys::read_position(&bytes))
-            .transpose()
+        let found = self.get(Space::TxIndex, &tx_id.0)?;
+        let position = found.map(|bytes| keys::read_position(&bytes)).transpose()?;
+        Ok(position.filter(|(height, _)| self.is_durable(*height)))
+    }
+
+    /// Whether a block is the tip or below it. While a block is being written its entries can be there before it is
+    /// acknowledged; nobody is told of them.
+    fn is_durable(&self, height: BlockHeight) -> bool {
+        self.tip().is_some_and(|tip| height <= tip.height)
     }
 
     fn head(&self) -> Head {
@@ -243,7 +249,7 @@ impl StateStore {
 
     /// What every block up to the tip has; a block that lacks it is damage and not an absence.
     fn of_height(&self, space: Space, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
-        let committed = self.tip().is_some_and(|tip| height <= tip.height);
+        let committed = self.is_durable(height);
         let found = self.get(space, &keys::height_key(height))?;
         match (committed, found) {
             (true, None) => Err(StateError::damaged(format!(

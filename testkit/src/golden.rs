@@ -133,7 +133,7 @@ fn block(generator: &mut Generator, oracle: &mut Oracle, index: u32) -> Block {
     oracle.commit(&result);
     Block {
         header: result.header,
-        proposer_signature: [0; 64],
+        proposer_auth: None,
         transactions: result.transactions,
     }
 }

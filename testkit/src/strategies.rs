@@ -167,10 +167,11 @@ pub fn block_header() -> impl Strategy<Value = BlockHeader> {
 /// A block of a few signed transactions; its header's roots are any.
 pub fn block() -> impl Strategy<Value = Block> {
     let transactions = vec(transaction().prop_map(|tx| encode(&tx)), 0..SOME_ITEMS);
-    (block_header(), any::<[u8; 64]>(), transactions).prop_map(
-        |(header, proposer_signature, transactions)| Block {
+    let proposer_auth = option::of(transaction().prop_map(|tx| tx.auth));
+    (block_header(), proposer_auth, transactions).prop_map(
+        |(header, proposer_auth, transactions)| Block {
             header,
-            proposer_signature,
+            proposer_auth,
             transactions,
         },
     )

@@ -98,12 +98,12 @@ impl Summary {
         })
     }
 
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
         let yes = |equal: bool| if equal { "equal" } else { "DIFFERENT" }.to_owned();
-        println!(
+        report::print(&format!(
             "{} blocks of {} signed transfers among {} accounts, {} of them failing; {} threads against one\n",
             self.blocks, self.txs, self.accounts, self.failed_txs, self.threads
-        );
+        ))?;
         let row = |name: &str, ours: f64, theirs: f64| {
             [
                 name.to_owned(),
@@ -126,8 +126,8 @@ impl Summary {
             format!("{:.0}", self.sequential_tps),
             format!("{:.2}", self.speedup),
         ]);
-        report::print_numbers(["stage, ms", "parallel", "sequential", "speed-up"], rows);
-        println!();
+        report::print_numbers(["stage, ms", "parallel", "sequential", "speed-up"], rows)?;
+        report::print("")?;
         report::print_fields(&[
             ("state root", self.state_root.clone()),
             ("roots", yes(self.roots_equal)),
@@ -142,9 +142,12 @@ impl Summary {
                 }
                 .into(),
             ),
-        ]);
-        if let Some(data) = &self.data {
-            println!("\nkept in {data}; look into it with `ordlane inspect --data {data} tip`");
+        ])?;
+        match &self.data {
+            Some(data) => report::print(&format!(
+                "\nkept in {data}; look into it with `ordlane inspect --data {data} tip`"
+            )),
+            None => Ok(()),
         }
     }
 

@@ -97,7 +97,7 @@ fn a_candidate_that_panics_is_left_out_and_the_others_are_not() {
         .iter()
         .map(|left_out| (left_out.position, left_out.reason.clone()))
         .collect();
-    let quarantined = Refusal::Invalid(ValidationError::Quarantined);
+    let quarantined = Refusal::Panicked;
     assert_eq!(left_out, [(1, quarantined.clone()), (3, quarantined)]);
     engine.commit(built.executed).unwrap();
 }

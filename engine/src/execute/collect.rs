@@ -27,6 +27,9 @@ pub enum Refusal {
     /// It cannot be in a block on this parent.
     #[error(transparent)]
     Invalid(#[from] ValidationError),
+    /// Executing it on final state panicked. It should not be tried again.
+    #[error("executing it panicked")]
+    Panicked,
     /// The block has no room for it; it may go into the next one.
     #[error("the block is full")]
     BlockFull,
@@ -77,34 +80,42 @@ impl<'a> Collector<'a> {
         Flow::CutBefore
     }
 
+    fn has_room_for(&self, gas_used: u64) -> bool {
+        gas_used <= self.params.block_gas_limit.0
+    }
+
+    fn does_not_fit(&mut self, index: usize, gas_used: Option<u64>) -> Flow {
+        match self.on_invalid {
+            OnInvalid::LeaveOut => {
+                self.ran.cut_at = Some(index);
+                Flow::CutBefore
+            }
+            // Count and bytes of a whole block were compared before anything ran.
+            OnInvalid::Refuse => self.refuse(BlockError::GasLimit {
+                index,
+                gas_used: Gas(gas_used.unwrap_or(u64::MAX)),
+                limit: self.params.block_gas_limit,
+            }),
+        }
+    }
+
     fn include(
         &mut self,
         index: usize,
         receipt: Receipt,
         writes: &[(Address, Option<Account>)],
     ) -> Flow {
-        let gas_used = self.ran.gas_used.saturating_add(receipt.gas_used.0);
-        let bytes = self
-            .bytes
-            .saturating_add(self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes)));
+        let size = self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes));
+        let bytes = self.bytes.saturating_add(size);
+        let gas_used = self.ran.gas_used.checked_add(receipt.gas_used.0);
         // Fees come out of balances, whose sum is below 2^127, so the sum of fees always fits.
         let fees = self.ran.fees.checked_add(receipt.fee);
-        let fits = gas_used <= self.params.block_gas_limit.0
-            && bytes <= u64::from(self.params.max_block_bytes)
+        let fits = bytes <= u64::from(self.params.max_block_bytes)
             && self.ran.included.len() < self.params.max_block_txs as usize;
-        let (true, Some(fees)) = (fits, fees) else {
-            return match self.on_invalid {
-                OnInvalid::LeaveOut => {
-                    self.ran.cut_at = Some(index);
-                    Flow::CutBefore
-                }
-                // Count and bytes of a whole block were compared before anything ran.
-                OnInvalid::Refuse => self.refuse(BlockError::GasLimit {
-                    index,
-                    gas_used: Gas(gas_used),
-                    limit: self.params.block_gas_limit,
-                }),
-            };
+        let (Some(gas_used), Some(fees)) =
+            (gas_used.filter(|gas| fits && self.has_room_for(*gas)), fees)
+        else {
+            return self.does_not_fit(index, gas_used);
         };
         self.bytes = bytes;
         self.ran.gas_used = gas_used;

@@ -1,6 +1,11 @@
 //! Parallel execution gives what the oracle gives: writes, receipts, events, gas, roots, reverse diffs.
 
-use ordlane::primitives::{FeeRule, Gas, ReceiptStatus, limits::MAX_TX_BYTES};
+use std::collections::BTreeMap;
+
+use ordlane::{
+    Engine,
+    primitives::{FeeRule, Gas, RawKey, ReceiptStatus, codec, limits::MAX_TX_BYTES},
+};
 use ordlane_testkit::{
     oracle::Oracle,
     workload::{Distribution, Workload},
@@ -16,6 +21,11 @@ fn chain_equals_oracle(workload: &Workload, threads: usize) -> (usize, usize) {
     let generator = generator(workload);
     let genesis = generator.genesis().clone();
     let engine = engine(&genesis, threads);
+    let importer = Engine::builder()
+        .genesis(genesis.clone())
+        .threads(threads)
+        .build()
+        .unwrap();
     let mut oracle = Oracle::new(&genesis);
     let (mut candidates, mut failed, mut left_out) = (0, 0, 0);
     for generated in generator {
@@ -28,7 +38,33 @@ fn chain_equals_oracle(workload: &Workload, threads: usize) -> (usize, usize) {
             .iter()
             .filter(|receipt| receipt.status != ReceiptStatus::Success)
             .count();
-        engine.commit(built.executed).unwrap();
+        let imported = importer
+            .import_block(&codec::encode(built.executed.block()))
+            .unwrap();
+        assert_eq!(imported.receipts(), built.executed.receipts());
+        assert_eq!(imported.changes(), built.executed.changes());
+        importer.commit(imported).unwrap();
+        let height = engine.commit(built.executed).unwrap().head.height;
+
+        let mut reversed: BTreeMap<RawKey, Vec<u8>> = expected
+            .state()
+            .into_iter()
+            .map(|(key, value)| (RawKey::from_bytes(key), value))
+            .collect();
+        engine
+            .reverse_diff(height)
+            .unwrap()
+            .unwrap()
+            .apply(&mut reversed);
+        let before: BTreeMap<RawKey, Vec<u8>> = oracle
+            .state()
+            .into_iter()
+            .map(|(key, value)| (RawKey::from_bytes(key), value))
+            .collect();
+        assert_eq!(
+            reversed, before,
+            "a block, then its reverse diff, is nothing"
+        );
         oracle.commit(&expected);
     }
     (failed * 100 / candidates, left_out * 100 / candidates)

@@ -208,7 +208,7 @@ fn a_view_of_the_state_holds_nothing_back_and_notices_when_it_is_stale() {
     engine.commit(executed).unwrap();
     assert!(matches!(
         block_error(durable.account(&somebody)),
-        BlockError::UnknownParent { .. }
+        BlockError::StaleParent { .. }
     ));
     assert_eq!(after.account(&somebody).unwrap(), changed);
     assert_eq!(engine.state().account(&somebody).unwrap(), changed);

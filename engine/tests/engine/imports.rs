@@ -1,10 +1,10 @@
 //! Importing: what is not exactly right is refused, says why, and changes nothing.
 
 use ordlane::{
-    BlockError, Engine, EngineError, Executed,
+    BlockContext, BlockError, Engine, EngineError, Executed,
     primitives::{
-        Address, Auth, Block, BlockHeight, ChainId, ErrorCode, Extra, Gas, Hash, TimestampMs,
-        Transaction, codec,
+        Address, Auth, Block, BlockHeight, ChainId, ErrorCode, Extra, Gas, Hash, SigningKey,
+        TimestampMs, Transaction, codec,
     },
 };
 use ordlane_testkit::workload::{Distribution, Workload};
@@ -55,7 +55,30 @@ impl Setup {
 fn an_honest_block_is_imported_with_its_signature() {
     let setup = setup();
     let mut block = setup.block.clone();
-    block.proposer_signature = [7; 64];
+    let proposer = SigningKey::from_seed([7; 32]);
+    block.proposer_auth = Some(proposer.sign_header(&block.header));
+    let error = setup.import(&block).unwrap_err();
+    assert_eq!(
+        error.code(),
+        Some(ErrorCode::SignerMismatch),
+        "somebody else's"
+    );
+
+    let context = BlockContext::new(TimestampMs(1_800_000_000_000), proposer.address());
+    let parent = setup.maker.durable_head().hash;
+    let mut executed = setup
+        .maker
+        .execute(&parent, &context, &block.transactions)
+        .unwrap();
+    executed.sign(&proposer);
+    block = executed.block().clone();
+    let mut forged = block.clone();
+    if let Some(Auth::Ed25519 { signature, .. }) = &mut forged.proposer_auth {
+        signature[3] ^= 1;
+    }
+    assert_eq!(forged.hash(), block.hash());
+    let error = setup.import(&forged).unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::InvalidSignature), "forged");
     let executed = setup.import(&block).unwrap();
     assert_eq!(*executed.block(), block);
     setup.importer.commit(executed).unwrap();

@@ -1,4 +1,5 @@
 use super::*;
+use crate::SigningKey;
 
 fn block() -> Block {
     let header = BlockHeader {
@@ -20,8 +21,8 @@ fn block() -> Block {
         extra: Extra::new(vec![14; 3]).unwrap(),
     };
     Block {
+        proposer_auth: Some(SigningKey::from_seed([15; 32]).sign_header(&header)),
         header,
-        proposer_signature: [15; 64],
         transactions: vec![vec![16; 64], vec![17; 100]],
     }
 }
@@ -83,7 +84,7 @@ fn a_transaction_of_impossible_size_is_refused() {
 fn the_hash_covers_the_header_and_not_the_proposers_signature() {
     let plain = block();
     let mut signed = plain.clone();
-    signed.proposer_signature = [0; 64];
+    signed.proposer_auth = None;
     assert_eq!(plain.hash(), signed.hash());
     signed.header.gas_used = Gas(0);
     assert_ne!(plain.hash(), signed.hash());
@@ -102,4 +103,29 @@ fn an_unknown_version_is_named() {
         }
     );
     assert_eq!(error.what, "block");
+}
+
+#[test]
+fn a_proposers_authorisation_is_its_own_and_verifies() {
+    let key = SigningKey::from_seed([15; 32]);
+    let mut block = block();
+    block.proposer_auth = None;
+    assert_eq!(block.check_proposer(), Ok(()));
+    block.proposer_auth = Some(key.sign_header(&block.header));
+    assert_eq!(block.check_proposer(), Err(ErrorCode::SignerMismatch));
+    block.header.proposer = key.address();
+    assert_eq!(
+        block.check_proposer(),
+        Err(ErrorCode::InvalidSignature),
+        "of another hash"
+    );
+    block.proposer_auth = Some(key.sign_header(&block.header));
+    assert_eq!(block.check_proposer(), Ok(()));
+    let weak = Auth::Ed25519 {
+        key: [0; 32],
+        signature: [0; 64],
+    };
+    block.header.proposer = weak.address();
+    block.proposer_auth = Some(weak);
+    assert_eq!(block.check_proposer(), Err(ErrorCode::WeakPublicKey));
 }

@@ -82,7 +82,7 @@ impl Chain {
         let tx_ids: Vec<TxId> = transactions.iter().map(|tx| sha256(tx)).collect();
         let block_bytes = encode(&Block {
             header: header.clone(),
-            proposer_signature: [9; 64],
+            proposer_auth: None,
             transactions,
         });
         let receipts_bytes = vec![7; self.rng.random_range(0..200)];

@@ -1,9 +1,12 @@
 //! Executes hostile blocks in a hostile build and compares every root with the oracle's.
 
+use std::sync::Arc;
+
 use ed25519_dalek::VerifyingKey;
 use ordlane::{
     BlockContext, Engine,
-    primitives::{SigningKey, signature},
+    primitives::{SigningKey, codec, signature},
+    state::FjallStorage,
 };
 use ordlane_testkit::{
     oracle::Oracle,
@@ -45,7 +48,9 @@ fn malleable_signatures_stay_refused() {
 }
 
 fn main() {
-    assert_eq!(std::hint::black_box(u8::MAX).wrapping_add(1), 0);
+    // With overflow checks this would panic.
+    assert_eq!(std::hint::black_box(u8::MAX) + std::hint::black_box(1), 0);
+    assert!(!cfg!(debug_assertions));
     malleable_signatures_stay_refused();
     let workload = Workload {
         accounts: 50,
@@ -63,6 +68,13 @@ fn main() {
         .threads(2)
         .build()
         .expect("an engine");
+    let folder = tempfile::tempdir().expect("a folder");
+    let storage = FjallStorage::open(folder.path()).expect("a store");
+    let importer = Engine::builder()
+        .store(Arc::new(storage))
+        .genesis(genesis.clone())
+        .build()
+        .expect("an engine");
     let mut oracle = Oracle::new(&genesis);
     for generated in generator {
         let expected = oracle.execute(&oracle.next_context(generated.proposer), &generated.txs);
@@ -72,6 +84,12 @@ fn main() {
             .expect("a block");
         assert_eq!(*built.executed.header(), expected.header);
         assert_eq!(built.executed.receipts(), expected.receipts);
+        let imported = importer
+            .import_block(&codec::encode(built.executed.block()))
+            .expect("an import");
+        importer.commit(imported).expect("a commit");
+        let proof = importer.prove(&generated.proposer).expect("a proof");
+        assert_eq!(proof.verify(&expected.header.state_root), Ok(()));
         engine.commit(built.executed).expect("a commit");
         oracle.commit(&expected);
         println!(

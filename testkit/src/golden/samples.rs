@@ -20,7 +20,7 @@ pub(super) fn samples() -> Value {
     let (single, multi, header, genesis) = (single(), multi(), header(), genesis());
     let block = Block {
         header: header.clone(),
-        proposer_signature: key(1).sign_header(&header),
+        proposer_auth: Some(key(1).sign_header(&header)),
         transactions: vec![encode(&single), encode(&multi)],
     };
     let [empty_proof, leaf_proof] = proofs();

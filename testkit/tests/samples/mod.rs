@@ -37,7 +37,7 @@ impl Samples {
         let result = oracle.execute(&oracle.next_context(Address::ZERO), &txs);
         let block = Block {
             header: result.header,
-            proposer_signature: [0; 64],
+            proposer_auth: None,
             transactions: txs,
         };
         let event = Event::transfer(Address::ZERO, Address::token_module(), Amount(1));
