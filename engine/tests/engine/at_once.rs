@@ -1,4 +1,4 @@
-//! Everything at once: calls from rayon jobs, questions while a block is being committed.
+//! Questions while a block is being committed.
 
 use std::{
     sync::{
@@ -6,16 +6,15 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread,
-    time::Duration,
 };
 
 use ordlane::{
     Engine,
     state::{BlockMark, MemoryStorage, Space, StateError, Storage, Visit, Witness, WriteBatch},
 };
-use ordlane_testkit::workload::{Distribution, GeneratedBlock};
+use ordlane_testkit::workload::Distribution;
 
-use crate::support::{context, engine, generator, workload};
+use crate::support::{context, generator, workload};
 
 /// A store in memory whose attestations wait for the test.
 #[derive(Debug)]
@@ -84,79 +83,4 @@ fn a_block_that_is_being_committed_is_not_there_yet() {
     });
     assert!(engine.transaction(&id).unwrap().is_some());
     assert!(engine.block_by_hash(&hash).unwrap().is_some());
-}
-
-/// Ends the process when `work` hangs: a test that waits for ever tells nobody anything.
-#[cfg(feature = "rayon")]
-fn must_end(what: &str, work: impl FnOnce() + Send) {
-    let (done, ended) = channel();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            if ended.recv_timeout(Duration::from_secs(120)).is_err() {
-                eprintln!("{what} hangs");
-                std::process::abort();
-            }
-        });
-        work();
-        done.send(()).unwrap();
-    });
-}
-
-#[cfg(feature = "rayon")]
-fn one_block(seed: u64) -> (Engine, GeneratedBlock) {
-    let generator = generator(&workload(Distribution::Uniform, seed));
-    let engine = engine(generator.genesis(), 2);
-    (engine, generator.take(1).next().unwrap())
-}
-
-#[cfg(feature = "rayon")]
-#[test]
-fn blocks_are_executed_and_committed_from_the_jobs_of_a_rayon_pool() {
-    let (engine, block) = one_block(71);
-    let parent = engine.durable_head().hash;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .build()
-        .unwrap();
-    must_end("executing and committing in a pool", || {
-        pool.scope(|scope| {
-            for _ in 0..24 {
-                scope.spawn(|_| {
-                    if let Ok(executed) = engine.execute(&parent, &context(&block), &block.txs) {
-                        let _ = engine.commit(executed);
-                    }
-                });
-            }
-        });
-    });
-    assert_eq!(engine.durable_head().height.0, 1);
-}
-
-#[cfg(feature = "rayon")]
-#[test]
-fn transactions_are_prechecked_in_a_rayon_pool_while_others_commit() {
-    let (engine, block) = one_block(72);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .build()
-        .unwrap();
-    must_end("prechecking in a pool", || {
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                for later in 0..100 {
-                    let mut context = context(&block);
-                    context.timestamp_ms.0 += later;
-                    let parent = engine.durable_head().hash;
-                    engine
-                        .commit(engine.execute(&parent, &context, &[]).unwrap())
-                        .unwrap();
-                }
-            });
-            pool.scope(|scope| {
-                for _ in 0..60 {
-                    scope.spawn(|_| drop(engine.precheck(&block.txs).unwrap()));
-                }
-            });
-        });
-    });
 }

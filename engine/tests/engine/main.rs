@@ -14,6 +14,7 @@ mod failures;
 mod forks;
 mod golden;
 mod imports;
+mod in_rayon;
 mod mutated;
 mod questions;
 mod support;
