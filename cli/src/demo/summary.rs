@@ -18,8 +18,8 @@ pub(crate) struct Summary {
     total_txs: usize,
     accounts: u32,
     threads: usize,
-    zipf: Option<String>,
-    failing: String,
+    zipf: Option<f64>,
+    failing: f64,
     seed: u64,
     state_root: String,
     sequential_state_root: String,
@@ -78,8 +78,11 @@ impl Summary {
             total_txs: found.txs,
             accounts: args.accounts,
             threads,
-            zipf: args.zipf.map(|exponent| exponent.to_string()),
-            failing: args.failing.to_string(),
+            zipf: args
+                .zipf
+                .map(|exponent| exponent.to_string().parse())
+                .transpose()?,
+            failing: args.failing.to_string().parse()?,
             seed: args.seed,
             state_root: parallel.engine.durable_head().state_root.to_string(),
             sequential_state_root: sequential.engine.durable_head().state_root.to_string(),
