@@ -24,7 +24,7 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use ordlane_scheduler::{Config, Executor, Flow, Stop, TxIndex, View, Vm};
+//! use ordlane_scheduler::{Config, Executor, Flow, NoDelta, Stop, TxIndex, View, Vm};
 //!
 //! struct Transfer {
 //!     from: u8,
@@ -37,6 +37,7 @@
 //! impl Vm for Bank {
 //!     type Key = u8;
 //!     type Value = u64;
+//!     type Delta = NoDelta;
 //!     type Tx = Transfer;
 //!     type Output = bool;
 //!     type Worker = ();
@@ -73,6 +74,7 @@
 mod attempt;
 mod base;
 mod config;
+mod delta;
 mod error;
 mod executor;
 mod keyed;
@@ -85,6 +87,7 @@ mod vm;
 
 pub use base::Base;
 pub use config::{Config, Mode};
+pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
 pub use executor::{Executor, Summary};
 pub use sink::{Flow, Sink};

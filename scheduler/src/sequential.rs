@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::marker::PhantomData;
 
 use crate::attempt::{Outcome, attempt};
 use crate::base::Base;
+use crate::delta::{Delta, OutOfBounds};
 use crate::error::RunError;
 use crate::executor::Summary;
 use crate::keyed::KeyedVec;
@@ -39,6 +41,7 @@ where
             base,
             writes: &mut writes,
             failed: None,
+            delta: PhantomData,
         };
         let outcome = attempt(vm, &mut worker, index, tx, &mut view);
         if let Some(source) = view.failed {
@@ -68,20 +71,23 @@ where
 }
 
 /// Final state: every read is of the overlay or the base.
-struct OverlayView<'a, B: Base> {
+struct OverlayView<'a, B: Base, D> {
     overlay: &'a mut Overlay<B::Key, B::Value>,
     base: &'a B,
     writes: &'a mut KeyedVec<B::Key, Option<B::Value>>,
     /// The base failed; nothing that the Vm makes of it counts.
     failed: Option<B::Error>,
+    delta: PhantomData<D>,
 }
 
-impl<B> View for OverlayView<'_, B>
+impl<B, D> View for OverlayView<'_, B, D>
 where
     B: Base<Key: Clone + Eq + Hash, Value: Clone>,
+    D: Delta<B::Value>,
 {
     type Key = B::Key;
     type Value = B::Value;
+    type Delta = D;
 
     fn read(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
         if self.failed.is_some() {
@@ -111,6 +117,13 @@ where
 
     fn delete(&mut self, key: B::Key) {
         self.writes.insert(key, None);
+    }
+
+    fn add(&mut self, key: B::Key, delta: D) -> Result<Result<(), OutOfBounds>, Stop> {
+        let before = self.read(&key)?;
+        Ok(delta
+            .apply(before.as_ref())
+            .map(|after| self.writes.insert(key, after)))
     }
 
     fn should_stop(&self) -> bool {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
 
+use crate::delta::{Delta, OutOfBounds};
 use crate::types::TxIndex;
 
 /// Runs one transaction against a [`View`].
@@ -19,6 +20,8 @@ pub trait Vm: Sync {
     type Key: Clone + Eq + Hash + Ord + Debug + Send + Sync;
     /// A value of the state. Equal values are interchangeable.
     type Value: Clone + Eq + Send + Sync;
+    /// What can be added to a value without reading it; [`NoDelta`](crate::NoDelta) if nothing can.
+    type Delta: Delta<Self::Value>;
     /// A transaction.
     type Tx: Sync;
     /// What a transaction leaves beside its writes, for instance a receipt.
@@ -42,7 +45,7 @@ pub trait Vm: Sync {
         view: &mut V,
     ) -> Result<Self::Output, Stop>
     where
-        V: View<Key = Self::Key, Value = Self::Value>;
+        V: View<Key = Self::Key, Value = Self::Value, Delta = Self::Delta>;
 }
 
 /// The state as one run of one transaction sees it.
@@ -51,6 +54,8 @@ pub trait View {
     type Key;
     /// As in [`Vm::Value`].
     type Value;
+    /// As in [`Vm::Delta`].
+    type Delta;
 
     /// The value under `key`, or `None` where there is none.
     ///
@@ -65,6 +70,15 @@ pub trait View {
 
     /// Takes away what stands under `key`.
     fn delete(&mut self, key: Self::Key);
+
+    /// Adds `delta` to what stands under `key`, without reading it: transactions that only add to a key do not conflict
+    /// with each other. An addition out of bounds changes nothing, and the run decides what that means.
+    ///
+    /// Like a write it is visible to later reads of this run; a read before or after it is a read like any other.
+    ///
+    /// # Errors
+    /// The outer one as in [`View::read`]. The inner one says that the sum would leave the bounds of `delta`.
+    fn add(&mut self, key: Self::Key, delta: Self::Delta) -> Result<Result<(), OutOfBounds>, Stop>;
 
     /// True once this run cannot count any more, so that a long one can leave with [`Stop::requested`].
     fn should_stop(&self) -> bool;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use ordlane_scheduler::{
-    Base, Config, ConfigError, Executor, Flow, Mode, RunError, Stop, Summary, TxIndex, View, Vm,
+    Base, Config, ConfigError, Executor, Flow, Mode, NoDelta, RunError, Stop, Summary, TxIndex, View, Vm,
 };
 
 use crate::cli::{self, SchedulerOptions};
@@ -231,6 +231,7 @@ struct Transfers {
 impl Vm for Transfers {
     type Key = u64;
     type Value = Account;
+    type Delta = NoDelta;
     type Tx = Transfer;
     type Output = u64;
     type Worker = ();

@@ -2,7 +2,7 @@ use ordlane_primitives::{
     Amount, ChainId, ChainParams, Gas, GasPrice, Genesis, GenesisAccount, Nonce, SigningKey,
     TX_VERSION, TimestampMs, TransactionPayload, TxKind, codec,
 };
-use ordlane_scheduler::{Stop, TxIndex, View};
+use ordlane_scheduler::{NoDelta, Stop, TxIndex, View};
 
 use super::*;
 
@@ -12,6 +12,7 @@ struct PanicsAtMemo(Transition);
 impl Vm for PanicsAtMemo {
     type Key = Key;
     type Value = Value;
+    type Delta = NoDelta;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();

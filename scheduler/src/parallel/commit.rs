@@ -136,7 +136,7 @@ where
                 // read set. It has published nothing.
                 return self.run_in_place(next_incarnation(version), scratch);
             }
-            if self.holds(tx, scratch) {
+            if self.holds(tx, scratch) && self.settle_additions(version, &mut scratch.record) {
                 committer.window.held();
                 return Ok(Turn::Settled(version));
             }
@@ -190,6 +190,7 @@ where
         self.idle.ring(|| self.progress.is_open());
         match self.execute(index, true, scratch) {
             None => {
+                Self::close(&mut scratch.record);
                 self.publish(version, &mut scratch.record);
                 Ok(Turn::Settled(version))
             }

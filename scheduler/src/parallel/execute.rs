@@ -1,20 +1,24 @@
 //! One run of one transaction, and the publication of its writes.
 
 use super::run::Run;
-use super::slot::Record;
-use super::view::{Ground, Halt, RunView};
+use super::slot::{Record, SumState};
+use super::view::{Ground, Halt, RunView, Sets};
 use crate::attempt::{Outcome, attempt};
 use crate::base::Base;
 use crate::sink::Sink;
 use crate::types::{TxIndex, Version};
 use crate::vm::Vm;
 
+/// What a run of this Vm leaves.
+pub(crate) type RecordOf<M> =
+    Record<<M as Vm>::Key, <M as Vm>::Value, <M as Vm>::Delta, <M as Vm>::Output>;
+
 /// What one worker keeps over its transactions.
 pub(crate) struct Scratch<M: Vm> {
     /// The Vm's own scratch state.
     pub(crate) worker: Option<M::Worker>,
     /// What the last run left; emptied before the next.
-    pub(crate) record: Record<M::Key, M::Value, M::Output>,
+    pub(crate) record: RecordOf<M>,
     pub(crate) executions: u64,
 }
 
@@ -46,13 +50,19 @@ where
         let record = &mut scratch.record;
         record.reads.clear();
         record.writes.clear();
+        record.adds.clear();
         record.ids.clear();
         let ground = Ground {
             memory: &self.memory,
             base: self.base,
             progress: &self.progress,
         };
-        let mut view = RunView::new(ground, tx, in_place, &mut record.reads, &mut record.writes);
+        let sets = Sets {
+            reads: &mut record.reads,
+            writes: &mut record.writes,
+            adds: &mut record.adds,
+        };
+        let mut view = RunView::new(ground, tx, in_place, sets);
         let outcome = attempt(
             self.vm,
             &mut scratch.worker,
@@ -63,17 +73,14 @@ where
         let halt = view.into_halt();
         if !matches!(outcome, Outcome::Output(_)) {
             record.writes.clear();
+            record.adds.clear();
         }
         record.outcome = Some(outcome);
         halt
     }
 
-    /// Makes the writes of a record visible to higher transactions.
-    pub(crate) fn publish(
-        &self,
-        version: Version,
-        record: &mut Record<M::Key, M::Value, M::Output>,
-    ) {
+    /// Makes the writes and additions of a record visible to higher transactions.
+    pub(crate) fn publish(&self, version: Version, record: &mut RecordOf<M>) {
         record.writes.sort();
         let frontier = self.progress.frontier();
         for (key, value) in record.writes.as_slice() {
@@ -84,5 +91,48 @@ where
             record.ids.push(id);
             self.memory.write(id, version, value.clone(), frontier);
         }
+        for (_, sum) in record.adds.as_slice() {
+            if sum.state == SumState::Open && sum.additions.any() {
+                record.ids.push(sum.id);
+                self.memory
+                    .add(sum.id, version, sum.additions.clone(), frontier);
+            }
+        }
+    }
+
+    /// Turns the additions of a run on final state into writes; nothing is to be checked about them.
+    pub(crate) fn close(record: &mut RecordOf<M>) {
+        for (key, sum) in record.adds.drain() {
+            if sum.state == SumState::Open && sum.additions.any() {
+                record.writes.push(key, sum.now);
+            }
+        }
+    }
+
+    /// Whether every addition of a run ahead has on final state the outcome that it had. If so, they become writes of the
+    /// record and final values in memory.
+    pub(crate) fn settle_additions(&self, version: Version, record: &mut RecordOf<M>) -> bool {
+        let frontier = self.progress.frontier();
+        let mut all = true;
+        for (key, sum) in record.adds.drain() {
+            let holds = match sum.state {
+                SumState::Read => true,
+                SumState::Open if sum.additions.any() => self
+                    .memory
+                    .settle(sum.id, version, &sum.additions, frontier)
+                    .map(|value| record.writes.push(key, value))
+                    .is_some(),
+                SumState::Open | SumState::Overwritten => self
+                    .memory
+                    .repeat(sum.id, version.tx, &sum.additions)
+                    .is_some(),
+            };
+            all &= holds;
+            if !all {
+                break;
+            }
+        }
+        record.writes.sort();
+        all
     }
 }

@@ -12,6 +12,7 @@ use dashmap::mapref::entry::Entry;
 use super::cell::{Cell, Found, Origin};
 use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use super::table::Table;
+use crate::delta::{Additions, Delta};
 use crate::types::{TxIndex, Version};
 
 /// The number of a key within one run.
@@ -19,13 +20,13 @@ use crate::types::{TxIndex, Version};
 pub(crate) struct KeyId(usize);
 
 /// The memory of one run.
-pub(crate) struct MvMemory<K, V> {
+pub(crate) struct MvMemory<K, V, D> {
     ids: DashMap<K, KeyId>,
     next: AtomicUsize,
-    cells: Table<Mutex<Cell<V>>>,
+    cells: Table<Mutex<Cell<V, D>>>,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     pub(crate) fn new() -> Self {
         Self {
             ids: DashMap::new(),
@@ -62,6 +63,47 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
         self.cell(id).still_holds(reader, origin, value)
     }
 
+    /// What an addition of `adder` presumably changes.
+    pub(crate) fn guess(&self, id: KeyId, adder: TxIndex) -> Found<V> {
+        self.cell(id).guess(adder)
+    }
+
+    /// What a key becomes by the additions of `tx`, if each has again the outcome that it had; all below is final.
+    pub(crate) fn repeat(
+        &self,
+        id: KeyId,
+        tx: TxIndex,
+        additions: &Additions<D>,
+    ) -> Option<Option<V>> {
+        self.cell(id).repeat(tx, additions)
+    }
+
+    /// Publishes additions. All below `frontier` is final.
+    pub(crate) fn add(
+        &self,
+        id: KeyId,
+        version: Version,
+        additions: Additions<D>,
+        frontier: TxIndex,
+    ) {
+        self.cell(id).add(version, additions, frontier);
+    }
+
+    /// Puts what they make of the final value below in the place of published additions; `None`, and nothing is done, if
+    /// one of them would have another outcome now.
+    pub(crate) fn settle(
+        &self,
+        id: KeyId,
+        version: Version,
+        additions: &Additions<D>,
+        frontier: TxIndex,
+    ) -> Option<Option<V>> {
+        let mut cell = self.cell(id);
+        let value = cell.repeat(version.tx, additions)?;
+        cell.write(version, value.clone(), frontier);
+        Some(value)
+    }
+
     /// Keeps what the base says under a key.
     pub(crate) fn remember_base(&self, id: KeyId, value: Option<V>) {
         self.cell(id).remember_base(value);
@@ -82,7 +124,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
         self.cell(id).remove(tx);
     }
 
-    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V>> {
+    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V, D>> {
         self.cells
             .at(id.0)
             .lock()
@@ -95,6 +137,7 @@ mod tests {
     use std::hash::{Hash, Hasher};
 
     use super::MvMemory;
+    use crate::delta::NoDelta;
 
     #[derive(Clone, PartialEq, Eq, Debug)]
     struct Colliding(u32);
@@ -107,7 +150,7 @@ mod tests {
 
     #[test]
     fn keys_with_one_hash_have_their_own_numbers() {
-        let memory = MvMemory::<Colliding, u8>::new();
+        let memory = MvMemory::<Colliding, u8, NoDelta>::new();
         let ids: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
         for (at, id) in ids.iter().enumerate() {
             assert_eq!(ids.iter().position(|other| other == id), Some(at));

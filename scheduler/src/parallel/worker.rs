@@ -77,6 +77,7 @@ where
             // The base is asked again when it counts.
             Some(Halt::Base(_)) => {
                 scratch.record.writes.clear();
+                scratch.record.adds.clear();
                 scratch.record.outcome = None;
             }
         }

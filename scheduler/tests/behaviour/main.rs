@@ -1,6 +1,8 @@
 //! What an embedder relies on, over random programs and over every incident that has hit engines of this family.
 
 #[cfg(test)]
+mod additions;
+#[cfg(test)]
 mod equivalence;
 #[cfg(test)]
 mod failures;

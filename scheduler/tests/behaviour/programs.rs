@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-use ordlane_scheduler::{Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Bounded, Change, OutOfBounds, Stop, TxIndex, View, Vm};
 
 use super::support::{Committed, Random};
 
@@ -22,6 +22,8 @@ pub(crate) enum Op {
     WriteAtAccumulator { keys: u16 },
     /// Deletes a key.
     Delete(u16),
+    /// Adds to a key, or subtracts from it, within bounds, and takes note whether that was possible.
+    Add { key: u16, delta: Bounded<u64> },
     /// Skips the next steps unless the accumulator is a multiple.
     UnlessMultiple { of: u64, skip: usize },
     /// Ends the program as failed if the accumulator is a multiple.
@@ -80,6 +82,7 @@ impl<K> Interpreter<K> {
 impl<K: Name> Vm for Interpreter<K> {
     type Key = K;
     type Value = u64;
+    type Delta = Bounded<u64>;
     type Tx = Vec<Op>;
     type Output = Trace;
     type Worker = ();
@@ -94,7 +97,7 @@ impl<K: Name> Vm for Interpreter<K> {
         view: &mut V,
     ) -> Result<Trace, Stop>
     where
-        V: View<Key = K, Value = u64>,
+        V: View<Key = K, Value = u64, Delta = Bounded<u64>>,
     {
         interpret(index, tx, view)
     }
@@ -102,7 +105,7 @@ impl<K: Name> Vm for Interpreter<K> {
 
 fn interpret<V>(index: TxIndex, program: &[Op], view: &mut V) -> Result<Trace, Stop>
 where
-    V: View<Value = u64, Key: Name>,
+    V: View<Value = u64, Delta = Bounded<u64>, Key: Name>,
 {
     let mut trace = Trace {
         read: Vec::new(),
@@ -120,6 +123,11 @@ where
             Op::Write(key) => view.write(V::Key::of(*key), accumulator),
             Op::WriteAtAccumulator { keys } => {
                 view.write(V::Key::of(number(accumulator, *keys)), accumulator)
+            }
+            Op::Add { key, delta } => {
+                let added = view.add(V::Key::of(*key), *delta)?;
+                trace.accumulator = trace.accumulator.wrapping_mul(3) + u64::from(added.is_ok());
+                trace.read.push(added.ok().map(|()| 1));
             }
             Op::Delete(key) => view.delete(V::Key::of(*key)),
             Op::UnlessMultiple { of, skip } => {
@@ -176,6 +184,7 @@ struct Plain<'a, K> {
 impl<K: Name> View for Plain<'_, K> {
     type Key = K;
     type Value = u64;
+    type Delta = Bounded<u64>;
 
     fn read(&mut self, key: &K) -> Result<Option<u64>, Stop> {
         Ok(self
@@ -191,6 +200,19 @@ impl<K: Name> View for Plain<'_, K> {
 
     fn delete(&mut self, key: K) {
         self.writes.insert(key, None);
+    }
+
+    fn add(&mut self, key: K, delta: Bounded<u64>) -> Result<Result<(), OutOfBounds>, Stop> {
+        let before = self.read(&key)?.unwrap_or(0);
+        let after = match delta.change {
+            Change::Plus(by) => i128::from(before) + i128::from(by),
+            Change::Minus(by) => i128::from(before) - i128::from(by),
+        };
+        if after < i128::from(delta.min) || after > i128::from(delta.max) {
+            return Ok(Err(OutOfBounds));
+        }
+        self.write(key, u64::try_from(after).unwrap());
+        Ok(Ok(()))
     }
 
     fn should_stop(&self) -> bool {
@@ -272,7 +294,7 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
         });
     }
     for _ in 0..1 + random.below(5) {
-        program.push(match random.below(9) {
+        program.push(match random.below(11) {
             0 | 1 => Op::Read(key(random)),
             2 | 3 => Op::Write(key(random)),
             4 if wide => Op::WriteAtAccumulator { keys: 64 },
@@ -280,6 +302,10 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
             6 => Op::Delete(key(random)),
             7 => Op::UnlessMultiple { of: 2, skip: 1 },
             8 => Op::Spin(u32::try_from(random.below(2_000)).unwrap()),
+            9 | 10 => Op::Add {
+                key: key(random),
+                delta: random_delta(random),
+            },
             _ => Op::Write(key(random)),
         });
     }
@@ -287,4 +313,18 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
         program.push(Op::Repeat { times: 20 });
     }
     program
+}
+
+/// Small steps between bounds that are often met.
+fn random_delta(random: &mut Random) -> Bounded<u64> {
+    let by = random.below(6);
+    Bounded {
+        change: if random.below(2) == 0 {
+            Change::Plus(by)
+        } else {
+            Change::Minus(by)
+        },
+        min: random.below(2) * 3,
+        max: [5, 12, 100_000, u64::MAX][usize::try_from(random.below(4)).unwrap()],
+    }
 }

@@ -157,3 +157,22 @@ impl Random {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % bound.max(1)
     }
 }
+
+/// A base that can give nothing.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+/// What [`Broken`] says.
+#[derive(Debug, thiserror::Error)]
+#[error("broken")]
+pub(crate) struct BrokenError;
+
+impl Base for Broken {
+    type Key = u16;
+    type Value = u64;
+    type Error = BrokenError;
+
+    fn read(&self, _: &u16) -> Result<Option<u64>, BrokenError> {
+        Err(BrokenError)
+    }
+}
