@@ -51,7 +51,7 @@ pub enum Outcome {
     Included(Receipt),
     /// It is skipped, and would make a block invalid that contains it.
     Invalid(ErrorCode),
-    /// The block was full at it or before it; it was not looked at, or left no trace.
+    /// It is the first valid one that does not fit, or comes after that one and was not looked at.
     Cut,
 }
 
@@ -131,37 +131,38 @@ impl Oracle {
         }
     }
 
-    /// Builds a block from candidates as a builder does: it skips what is invalid and stops when the block is full.
+    /// Builds a block from candidates as a builder does: it skips what is invalid and cuts at the first that does not fit.
     #[must_use]
     pub fn execute(&self, context: &Context, candidates: &[TxBytes]) -> OracleBlock {
         let params = decode::<ChainParams>(&self.state[&vec![0x03]]).expect("stored parameters");
         let mut state = self.state.clone();
         let (mut outcomes, mut lists) = (Vec::new(), Lists::default());
-        let (mut gas_used, mut fees, mut full) = (0_u64, 0_u128, false);
+        let (mut gas_used, mut size_bytes, mut fees) = (0_u64, 0_u64, 0_u128);
         for bytes in candidates {
-            full |= lists.receipts.len() as u64 >= u64::from(params.max_block_txs);
-            if full {
-                outcomes.push(Outcome::Cut);
-                continue;
-            }
-            let outcome = match run(&state, &params, context.number, bytes) {
-                Err(code) => Outcome::Invalid(code),
-                Ok((receipt, _)) if receipt.gas_used.0 > params.block_gas_limit.0 - gas_used => {
-                    full = true;
-                    Outcome::Cut
-                }
-                Ok((receipt, changed)) => {
-                    gas_used += receipt.gas_used.0;
-                    fees += receipt.fee.0;
-                    changed
-                        .iter()
-                        .for_each(|(address, account)| store(&mut state, address, account));
-                    lists.push(bytes, &receipt);
-                    Outcome::Included(receipt)
+            let (receipt, changed) = match run(&state, &params, context.number, bytes) {
+                Ok(valid) => valid,
+                Err(code) => {
+                    outcomes.push(Outcome::Invalid(code));
+                    continue;
                 }
             };
-            outcomes.push(outcome);
+            let with_length = bytes.len() as u64 + 4;
+            if receipt.gas_used.0 > params.block_gas_limit.0 - gas_used
+                || lists.receipts.len() as u64 >= u64::from(params.max_block_txs)
+                || size_bytes + with_length > u64::from(params.max_block_bytes)
+            {
+                break;
+            }
+            gas_used += receipt.gas_used.0;
+            size_bytes += with_length;
+            fees += receipt.fee.0;
+            for (address, account) in &changed {
+                store(&mut state, address, account);
+            }
+            lists.push(bytes, &receipt);
+            outcomes.push(Outcome::Included(receipt));
         }
+        outcomes.resize(candidates.len(), Outcome::Cut);
         if params.fee_rule == FeeRule::PayProposer {
             let mut proposer = load(&state, &context.proposer);
             proposer.balance.0 += fees;

@@ -10,8 +10,8 @@ use ordlane_primitives::{
     TransactionPayload, TxKind,
     codec::{Bounded, encode},
     limits::{
-        MAX_BLOCK_TXS, MAX_EVENT_TOPICS, MAX_EXTRA_BYTES, MAX_MEMO_BYTES, MAX_POLICY_KEYS,
-        MAX_RAW_KEY_BYTES, MAX_TREE_DEPTH,
+        MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_EVENT_TOPICS, MAX_EXTRA_BYTES, MAX_MEMO_BYTES,
+        MAX_POLICY_KEYS, MAX_RAW_KEY_BYTES, MAX_TREE_DEPTH, MAX_TX_BYTES,
     },
     proof::{StateProof, Terminal},
 };
@@ -224,33 +224,29 @@ pub fn status() -> impl Strategy<Value = ReceiptStatus> {
 
 /// Parameters with which a chain can begin.
 pub fn chain_params() -> impl Strategy<Value = ChainParams> {
-    let largest = u32::try_from(MAX_BLOCK_TXS).expect("a million");
-    (
-        number(),
-        any::<bool>(),
-        number(),
+    let limit = |limit: usize| u32::try_from(limit).expect("a limit of the formats");
+    let limits = (
         1..=u64::MAX,
-        1..=largest,
-        1..=u64::MAX,
+        1..=limit(MAX_BLOCK_TXS),
+        limit(4 + MAX_TX_BYTES)..=limit(MAX_BLOCK_BODY_BYTES),
+    );
+    let fee_rule = select(vec![FeeRule::PayProposer, FeeRule::Burn]);
+    (number(), fee_rule, number(), limits, 1..=u64::MAX).prop_map(
+        |(chain_id, fee_rule, min_gas_price, limits, epoch_blocks)| {
+            let (block_gas_limit, max_block_txs, max_block_bytes) = limits;
+            ChainParams {
+                chain_id: ChainId(chain_id),
+                protocol_version: 1,
+                gas_schedule: 1,
+                fee_rule,
+                min_gas_price: GasPrice(min_gas_price),
+                block_gas_limit: Gas(block_gas_limit),
+                max_block_txs,
+                max_block_bytes,
+                epoch_blocks,
+            }
+        },
     )
-        .prop_map(
-            |(chain_id, burn, min_gas_price, block_gas_limit, max_block_txs, epoch_blocks)| {
-                ChainParams {
-                    chain_id: ChainId(chain_id),
-                    protocol_version: 1,
-                    gas_schedule: 1,
-                    fee_rule: if burn {
-                        FeeRule::Burn
-                    } else {
-                        FeeRule::PayProposer
-                    },
-                    min_gas_price: GasPrice(min_gas_price),
-                    block_gas_limit: Gas(block_gas_limit),
-                    max_block_txs,
-                    epoch_blocks,
-                }
-            },
-        )
 }
 
 /// A valid genesis of a few accounts.

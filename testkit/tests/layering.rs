@@ -1,5 +1,7 @@
 //! Which crate may import which of ours. The table is that of docs/ARCHITECTURE.md.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on must stop")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};

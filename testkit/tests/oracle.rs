@@ -12,6 +12,7 @@ use ordlane_primitives::{
     Transaction, TransactionPayload, TxBytes, TxKind,
     batch::Sequential,
     codec::{decode, encode},
+    limits::MAX_MEMO_BYTES,
     list::{self, ListKind},
 };
 use ordlane_testkit::{
@@ -352,19 +353,93 @@ fn a_block_is_cut_before_the_transaction_that_exceeds_its_gas_and_not_at_its_lim
     }
 }
 
+/// What a builder makes of candidates, a letter each: included, out (invalid), cut.
+fn letters(block: &OracleBlock) -> String {
+    let letter = |outcome: &Outcome| match outcome {
+        Outcome::Included(_) => 'i',
+        Outcome::Invalid(_) => 'o',
+        Outcome::Cut => 'c',
+    };
+    block.outcomes.iter().map(letter).collect()
+}
+
+/// Transfers of one sender with these nonces; those out of turn are invalid.
+fn transfers(sender: &SigningKey, nonces: &[u64]) -> Vec<TxBytes> {
+    let transfer = |nonce: &u64| sign(sender, payload(sender, *nonce, 1));
+    nonces.iter().map(transfer).collect()
+}
+
 #[test]
-fn a_block_takes_as_many_transactions_as_its_parameter_says() {
+fn a_count_that_is_full_cuts_at_the_next_valid_candidate_and_not_before() {
     let sender = key(1);
-    let mut small = params();
-    small.max_block_txs = 2;
-    let oracle = chain(small, &[(&sender, BALANCE)]);
-    let txs: Vec<_> = [9, 0, 1, 2]
-        .map(|nonce| sign(&sender, payload(&sender, nonce, 1)))
-        .to_vec();
-    let block = execute(&oracle, &txs);
-    assert_eq!(block.outcomes[0], Outcome::Invalid(ErrorCode::InvalidNonce));
-    assert_eq!(block.receipts.len(), 2);
-    assert_eq!(block.outcomes[3], Outcome::Cut);
+    for (count, expected) in [
+        (1, "oioccccc"),
+        (2, "oioioocc"),
+        (3, "oioiooio"),
+        (4, "oioiooio"),
+    ] {
+        let mut small = params();
+        small.max_block_txs = count;
+        let oracle = chain(small, &[(&sender, BALANCE)]);
+        let txs = transfers(&sender, &[9, 0, 9, 1, 9, 9, 2, 9]);
+        assert_eq!(letters(&execute(&oracle, &txs)), expected, "{count}");
+    }
+}
+
+#[test]
+fn gas_that_is_used_up_cuts_at_the_next_valid_candidate_and_not_before() {
+    let (sender, other) = (key(1), key(2));
+    let mut frugal = payload(&other, 0, 1);
+    frugal.gas_limit = Gas(21_000);
+    let mut txs = transfers(&sender, &[9, 0, 9, 1, 9]);
+    txs.push(sign(&other, frugal));
+    for (limit, expected) in [
+        (TRANSFER_GAS, "oioccc"),
+        // The last candidate would fit behind the first, but nothing is looked at behind the cut.
+        (TRANSFER_GAS + 21_000, "oioccc"),
+        (2 * TRANSFER_GAS - 1, "oioccc"),
+        (2 * TRANSFER_GAS, "oioioc"),
+        (2 * TRANSFER_GAS + 20_999, "oioioc"),
+        (2 * TRANSFER_GAS + 21_000, "oioioi"),
+    ] {
+        let mut small = params();
+        small.block_gas_limit = Gas(limit);
+        let oracle = chain(small, &[(&sender, BALANCE), (&other, BALANCE)]);
+        assert_eq!(letters(&execute(&oracle, &txs)), expected, "{limit}");
+    }
+}
+
+#[test]
+fn bytes_that_are_used_up_cut_at_the_next_valid_candidate_and_not_before() {
+    const LARGE: usize = 110;
+    let (sender, other) = (key(1), key(2));
+    let large = |nonce| {
+        let mut large = payload(&sender, nonce, 1);
+        large.memo = Memo::new(vec![0; MAX_MEMO_BYTES]).unwrap();
+        large.gas_limit = Gas(100_000);
+        sign(&sender, large)
+    };
+    let mut txs: Vec<_> = (0..110).map(large).collect();
+    txs.extend([117, 110, 117].map(large));
+    txs.push(sign(&other, payload(&other, 0, 1)));
+    // Each counts with the four bytes of its length; invalid ones do not count.
+    let (next, last) = (txs[0].len() + 4, txs[LARGE + 3].len() + 4);
+    let full = LARGE * next;
+    let included = |count| "i".repeat(count);
+    for (limit, expected) in [
+        (full - 1, included(LARGE - 1) + "ccccc"),
+        (full, included(LARGE) + "occc"),
+        // The last candidate would fit, but nothing is looked at behind the cut.
+        (full + next - 1, included(LARGE) + "occc"),
+        (full + next, included(LARGE) + "oioc"),
+        (full + next + last - 1, included(LARGE) + "oioc"),
+        (full + next + last, included(LARGE) + "oioi"),
+    ] {
+        let mut small = params();
+        small.max_block_bytes = u32::try_from(limit).unwrap();
+        let oracle = chain(small, &[(&sender, 100 * BALANCE), (&other, BALANCE)]);
+        assert_eq!(letters(&execute(&oracle, &txs)), expected, "{limit}");
+    }
 }
 
 #[test]

@@ -235,11 +235,7 @@ impl BorshDeserialize for Auth {
                 let signatures = PolicySignatures::deserialize_reader(reader)?;
                 Ok(Self::multi_checked(policy, signatures)?)
             }
-            value => Err(DecodeCause::UnknownDiscriminant {
-                field: "auth",
-                value,
-            }
-            .into()),
+            value => Err(DecodeCause::UnsupportedScheme { value }.into()),
         }
     }
 }
