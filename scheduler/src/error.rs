@@ -39,6 +39,12 @@ pub enum RunError<E: Error + 'static> {
         #[source]
         source: E,
     },
+    /// The Vm asked for a range of a base that has no order.
+    #[error("transaction {index}: the base has no order, so it has no ranges")]
+    Unordered {
+        /// The transaction that was reading.
+        index: TxIndex,
+    },
     /// The Vm panicked on final state.
     #[error("transaction {index} panicked: {message}")]
     Panicked {

@@ -80,16 +80,18 @@ mod executor;
 mod keyed;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod scan;
 mod sequential;
 mod sink;
 mod types;
 mod vm;
 
-pub use base::Base;
+pub use base::{Base, ScanError};
 pub use config::{Config, Mode};
 pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
 pub use executor::{Executor, Summary};
+pub use scan::SCAN_LIMIT;
 pub use sink::{Flow, Sink};
-pub use types::{Incarnation, TxIndex, Version};
+pub use types::{Entries, Incarnation, TxIndex, Version};
 pub use vm::{Stop, View, Vm};

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::ops::Bound;
 
 use crate::delta::{Delta, OutOfBounds};
-use crate::types::TxIndex;
+use crate::types::{Entries, TxIndex};
 
 /// Runs one transaction against a [`View`].
 ///
@@ -64,6 +65,23 @@ pub trait View {
     /// # Errors
     /// The run must end, and its result is thrown away; pass the [`Stop`] on.
     fn read(&mut self, key: &Self::Key) -> Result<Option<Self::Value>, Stop>;
+
+    /// The first entries between two bounds, ascending by key, with this run's own writes among them.
+    ///
+    /// It gives at most `limit` of them and never more than [`SCAN_LIMIT`](crate::SCAN_LIMIT); fewer mean that there are
+    /// no more. The next page starts behind the last key of this one. A page counts as a read of every key up to its
+    /// last, the absent ones included: a lower transaction that puts a key there conflicts with this run. Bounds between
+    /// which no key can lie give nothing.
+    ///
+    /// # Errors
+    /// As in [`View::read`]. A base without an order ends the block with
+    /// [`RunError::Unordered`](crate::RunError::Unordered).
+    fn scan(
+        &mut self,
+        from: Bound<&Self::Key>,
+        to: Bound<&Self::Key>,
+        limit: usize,
+    ) -> Result<Entries<Self::Key, Self::Value>, Stop>;
 
     /// Puts `value` under `key`; nobody else sees it before the run has ended.
     fn write(&mut self, key: Self::Key, value: Self::Value);

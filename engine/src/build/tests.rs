@@ -27,7 +27,7 @@ impl Vm for PanicsAtMemo {
         view: &mut V,
     ) -> Result<Outcome, Stop>
     where
-        V: View<Key = Key, Value = Value>,
+        V: View<Key = Key, Value = Value, Delta = NoDelta>,
     {
         assert!(tx.tx.payload.memo.is_empty(), "a memo");
         self.0.execute(worker, at, tx, view)

@@ -16,6 +16,7 @@ use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
 use super::sync::{Ordering, fence, lock};
+use super::validate::reads_hold;
 use super::view::Halt;
 use super::window::Window;
 use crate::attempt::Outcome;
@@ -151,11 +152,8 @@ where
 
     /// Whether all that the record's run has read is final.
     fn holds(&self, tx: TxIndex, scratch: &Scratch<M>) -> bool {
-        let reads = scratch.record.reads.as_slice();
-        reads.iter().all(|(_, read)| {
-            self.memory
-                .still_holds(read.id, tx, read.origin, read.value.as_ref())
-        })
+        let record = &scratch.record;
+        reads_hold(&self.memory, tx, &record.reads, &record.regions)
     }
 
     /// Runs the transaction anew in the place of a run whose writes are visible.
@@ -195,6 +193,7 @@ where
                 Ok(Turn::Settled(version))
             }
             Some(Halt::Base(source)) => Err(Some(RunError::Base { index, source })),
+            Some(Halt::Unordered) => Err(Some(RunError::Unordered { index })),
             Some(Halt::Over) => Err(None),
             Some(Halt::Blocked(_) | Halt::Stale) => Err(Some(RunError::Internal {
                 index,

@@ -51,6 +51,7 @@ where
         record.reads.clear();
         record.writes.clear();
         record.adds.clear();
+        record.regions.clear();
         record.ids.clear();
         let ground = Ground {
             memory: &self.memory,
@@ -59,6 +60,7 @@ where
         };
         let sets = Sets {
             reads: &mut record.reads,
+            regions: &mut record.regions,
             writes: &mut record.writes,
             adds: &mut record.adds,
         };

@@ -4,12 +4,14 @@
 //! lives longer than one look-up, so none is held while a Vm or a base runs. Key identity is the full key.
 
 use std::hash::Hash;
+use std::ops::Bound;
 use std::sync::PoisonError;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 
 use super::cell::{Cell, Found, Origin};
+use super::ordered::Ordered;
 use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use super::table::Table;
 use crate::delta::{Additions, Delta};
@@ -22,14 +24,16 @@ pub(crate) struct KeyId(usize);
 /// The memory of one run.
 pub(crate) struct MvMemory<K, V, D> {
     ids: DashMap<K, KeyId>,
+    ordered: Ordered<K>,
     next: AtomicUsize,
     cells: Table<Mutex<Cell<V, D>>>,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
+impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     pub(crate) fn new() -> Self {
         Self {
             ids: DashMap::new(),
+            ordered: Ordered::default(),
             next: AtomicUsize::new(0),
             cells: Table::new(),
         }
@@ -43,8 +47,22 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
         match self.ids.entry(key.clone()) {
             Entry::Occupied(entry) => *entry.get(),
             // Under the map's lock, so a key gets one number; the count itself orders nothing.
-            Entry::Vacant(entry) => *entry.insert(KeyId(self.next.fetch_add(1, Ordering::Relaxed))),
+            Entry::Vacant(entry) => {
+                let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
+                self.ordered.note(key, id);
+                *entry.insert(id)
+            }
         }
+    }
+
+    /// Every key between two bounds, which are not empty, that has a number.
+    pub(crate) fn keys_between(&self, from: Bound<&K>, to: Bound<&K>) -> Vec<(K, KeyId)> {
+        self.ordered.between(from, to, || {
+            let entries = self.ids.iter();
+            entries
+                .map(|entry| (entry.key().clone(), *entry.value()))
+                .collect()
+        })
     }
 
     /// What `reader` sees under a key.
@@ -139,7 +157,7 @@ mod tests {
     use super::MvMemory;
     use crate::delta::NoDelta;
 
-    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
     struct Colliding(u32);
 
     impl Hash for Colliding {

@@ -3,6 +3,8 @@
 //! Only the transactions from the frontier to the end of the window are alive, so a ring a little longer than the
 //! window serves a block of any length, and stays in the cache.
 
+use std::ops::Bound;
+
 use super::cell::Origin;
 use super::memory::KeyId;
 use super::status::Status;
@@ -27,6 +29,9 @@ pub(crate) type WriteSet<K, V> = KeyedVec<K, Option<V>>;
 
 /// The keys that a run added to before it read or wrote them.
 pub(crate) type AddSet<K, V, D> = KeyedVec<K, Sum<V, D>>;
+
+/// The ends of a range that a run has read. Every key in it is either among the reads or was absent.
+pub(crate) type Region<K> = (Bound<K>, Bound<K>);
 
 /// What a run added to a key.
 #[derive(Debug)]
@@ -56,6 +61,8 @@ pub(crate) enum SumState {
 #[derive(Debug)]
 pub(crate) struct Record<K, V, D, O> {
     pub(crate) reads: ReadSet<K, V>,
+    /// The ranges it has read.
+    pub(crate) regions: Vec<Region<K>>,
     /// Sorted by key once the run has ended; empty if it failed.
     pub(crate) writes: WriteSet<K, V>,
     /// Empty if it failed.
@@ -70,6 +77,7 @@ impl<K, V, D, O> Default for Record<K, V, D, O> {
     fn default() -> Self {
         Self {
             reads: ReadSet::default(),
+            regions: Vec::new(),
             writes: WriteSet::default(),
             adds: AddSet::default(),
             ids: Vec::new(),

@@ -5,14 +5,16 @@
 
 use std::cell::Cell;
 use std::hash::Hash;
+use std::ops::Bound;
 
 use super::cell::{Found, Origin};
 use super::memory::{KeyId, MvMemory};
 use super::progress::Progress;
-use super::slot::{AddSet, Read, ReadSet, Sum, SumState, WriteSet};
+use super::slot::{AddSet, Read, ReadSet, Region, Sum, SumState, WriteSet};
+use super::validate::reads_hold;
 use crate::base::Base;
 use crate::delta::{Additions, Delta, OutOfBounds};
-use crate::types::TxIndex;
+use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View};
 
 /// A run that only reads looks so often whether it should stop.
@@ -29,6 +31,8 @@ pub(crate) enum Halt<E> {
     Over,
     /// The base failed.
     Base(E),
+    /// The base has no ranges.
+    Unordered,
 }
 
 /// What a view stands on.
@@ -41,15 +45,16 @@ pub(crate) struct Ground<'a, B: Base, D> {
 /// Where a view puts what the run does.
 pub(crate) struct Sets<'a, B: Base, D> {
     pub(crate) reads: &'a mut ReadSet<B::Key, B::Value>,
+    pub(crate) regions: &'a mut Vec<Region<B::Key>>,
     pub(crate) writes: &'a mut WriteSet<B::Key, B::Value>,
     pub(crate) adds: &'a mut AddSet<B::Key, B::Value, D>,
 }
 
 /// A run's view.
 pub(crate) struct RunView<'a, B: Base, D> {
-    ground: Ground<'a, B, D>,
-    tx: TxIndex,
-    sets: Sets<'a, B, D>,
+    pub(crate) ground: Ground<'a, B, D>,
+    pub(crate) tx: TxIndex,
+    pub(crate) sets: Sets<'a, B, D>,
     halt: Cell<Option<Halt<B::Error>>>,
     halted: Cell<bool>,
     /// Every read was found to hold while the transaction stood at the frontier; so will all later ones.
@@ -59,7 +64,7 @@ pub(crate) struct RunView<'a, B: Base, D> {
 
 impl<'a, B, D> RunView<'a, B, D>
 where
-    B: Base<Key: Clone + Eq + Hash, Value: Clone + Eq>,
+    B: Base<Key: Clone + Eq + Hash + Ord, Value: Clone + Eq>,
     D: Delta<B::Value>,
 {
     /// A view of `tx` with empty sets. `in_place` says that the committer runs it at the frontier.
@@ -86,7 +91,7 @@ where
     }
 
     /// Every so many reads, and after a stop, asks whether the run goes on.
-    fn look(&mut self) -> Result<(), Stop> {
+    pub(crate) fn look(&mut self) -> Result<(), Stop> {
         self.reads_made = self.reads_made.wrapping_add(1);
         let looks = self.reads_made.is_multiple_of(READS_BETWEEN_LOOKS);
         if self.halted.get() || looks && self.should_stop() {
@@ -95,7 +100,7 @@ where
         Ok(())
     }
 
-    fn stop(&self, halt: Halt<B::Error>) -> Stop {
+    pub(crate) fn stop(&self, halt: Halt<B::Error>) -> Stop {
         self.halt.set(Some(halt));
         self.halted.set(true);
         Stop::by_view()
@@ -106,19 +111,35 @@ where
         let memory = self.ground.memory;
         let id = memory.intern(key);
         let (origin, value) = match memory.read(id, self.tx) {
+            _ if self.found_absent(key) => (Origin::Several, None),
             Found::Value(origin, value) => (origin, value),
             Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),
             Found::Unknown => (Origin::Base, self.ask_base(id, key)?),
         };
-        self.sets.reads.push(
-            key.clone(),
-            Read {
-                id,
-                origin,
-                value: value.clone(),
-            },
-        );
+        let read = Read {
+            id,
+            origin,
+            value: value.clone(),
+        };
+        self.sets.reads.push(key.clone(), read);
         Ok(value)
+    }
+
+    /// Makes a present value that was found a read.
+    pub(crate) fn note(
+        &mut self,
+        key: &B::Key,
+        id: KeyId,
+        origin: Origin,
+        value: B::Value,
+    ) -> B::Value {
+        let read = Read {
+            id,
+            origin,
+            value: Some(value.clone()),
+        };
+        self.sets.reads.push(key.clone(), read);
+        value
     }
 
     /// What the base says about a key that it has not been asked for yet.
@@ -133,7 +154,7 @@ where
     }
 
     /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
-    fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
         let sum = self.sets.adds.get_mut(key)?;
         if sum.state != SumState::Open {
             return None;
@@ -190,13 +211,12 @@ where
             return false;
         }
         let memory = self.ground.memory;
-        let reads = self.sets.reads.as_slice();
         let sums = self.sets.adds.as_slice();
-        let holds = reads.iter().all(|(_, read)| {
-            memory.still_holds(read.id, self.tx, read.origin, read.value.as_ref())
-        }) && sums.iter().all(|(_, sum)| {
-            sum.state == SumState::Read || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
-        });
+        let holds = reads_hold(memory, self.tx, self.sets.reads, self.sets.regions)
+            && sums.iter().all(|(_, sum)| {
+                sum.state == SumState::Read
+                    || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
+            });
         self.final_state.set(holds);
         !holds
     }
@@ -204,7 +224,7 @@ where
 
 impl<B, D> View for RunView<'_, B, D>
 where
-    B: Base<Key: Clone + Eq + Hash, Value: Clone + Eq>,
+    B: Base<Key: Clone + Eq + Hash + Ord, Value: Clone + Eq>,
     D: Delta<B::Value>,
 {
     type Key = B::Key;
@@ -225,6 +245,16 @@ where
         }
     }
 
+    fn scan(
+        &mut self,
+        from: Bound<&B::Key>,
+        to: Bound<&B::Key>,
+        limit: usize,
+    ) -> Result<Entries<B::Key, B::Value>, Stop> {
+        self.look()?;
+        self.page(from, to, limit)
+    }
+
     fn write(&mut self, key: B::Key, value: B::Value) {
         self.overwrite(&key);
         self.sets.writes.insert(key, Some(value));
@@ -243,6 +273,12 @@ where
         if let Some(read) = self.sets.reads.get(&key) {
             return Ok(delta
                 .apply(read.value.as_ref())
+                .map(|after| self.sets.writes.push(key, after)));
+        }
+        if self.found_absent(&key) {
+            let below = self.fetch(&key)?;
+            return Ok(delta
+                .apply(below.as_ref())
                 .map(|after| self.sets.writes.push(key, after)));
         }
         match self.sets.adds.get_mut(&key) {

@@ -75,7 +75,7 @@ where
             Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
             Some(Halt::Over) => return,
             // The base is asked again when it counts.
-            Some(Halt::Base(_)) => {
+            Some(Halt::Base(_) | Halt::Unordered) => {
                 scratch.record.writes.clear();
                 scratch.record.adds.clear();
                 scratch.record.outcome = None;

@@ -162,8 +162,10 @@ impl Vm for AddsForEver {
         }
         // Only on final state there is something to subtract.
         let taken = view.add(0, minus(10, 0))?.is_ok();
-        while !taken {
-            view.add(1, plus(0, u64::MAX))?.map_err(Stop::fatal)?;
+        if !taken {
+            loop {
+                view.add(1, plus(0, u64::MAX))?.map_err(Stop::fatal)?;
+            }
         }
         Ok(taken)
     }

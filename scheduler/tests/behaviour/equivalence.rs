@@ -106,6 +106,7 @@ fn op(keys: u16) -> impl Strategy<Value = Op> {
         2 => Just(Op::WriteAtAccumulator { keys }),
         1 => (0..keys).prop_map(Op::Delete),
         5 => (0..keys, delta()).prop_map(|(key, delta)| Op::Add { key, delta }),
+        2 => (0..keys, 0..keys + 2, 0_usize..9).prop_map(|(from, to, limit)| Op::Scan { from, to, limit }),
         2 => (1_u64..4, 1_usize..3).prop_map(|(of, skip)| Op::UnlessMultiple { of, skip }),
         1 => (1_u64..4).prop_map(|of| Op::FailIfMultiple { of }),
         1 => (0_u8..4).prop_map(|times| Op::Repeat { times }),

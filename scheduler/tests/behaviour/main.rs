@@ -13,6 +13,8 @@ mod flow;
 mod incidents;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod ranges;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
 mod settings;

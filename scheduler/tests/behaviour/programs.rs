@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
 
 use ordlane_scheduler::{Bounded, Change, OutOfBounds, Stop, TxIndex, View, Vm};
 
@@ -24,6 +25,8 @@ pub(crate) enum Op {
     Delete(u16),
     /// Adds to a key, or subtracts from it, within bounds, and takes note whether that was possible.
     Add { key: u16, delta: Bounded<u64> },
+    /// Reads a page of a range into the accumulator.
+    Scan { from: u16, to: u16, limit: usize },
     /// Skips the next steps unless the accumulator is a multiple.
     UnlessMultiple { of: u64, skip: usize },
     /// Ends the program as failed if the accumulator is a multiple.
@@ -42,14 +45,30 @@ pub(crate) struct Trace {
     pub(crate) failed: bool,
 }
 
+impl Trace {
+    fn see(&mut self, value: Option<u64>) {
+        self.read.push(value);
+        self.accumulator = self
+            .accumulator
+            .wrapping_mul(31)
+            .wrapping_add(value.unwrap_or(3))
+            .rotate_left(7);
+    }
+}
+
 /// A key of the language.
 pub(crate) trait Name: Clone + Eq + Hash + Ord + Debug + Send + Sync {
     fn of(number: u16) -> Self;
+    fn number(&self) -> u16;
 }
 
 impl Name for u16 {
     fn of(number: u16) -> Self {
         number
+    }
+
+    fn number(&self) -> u16 {
+        *self
     }
 }
 
@@ -66,6 +85,10 @@ impl Hash for Colliding {
 impl Name for Colliding {
     fn of(number: u16) -> Self {
         Self(number)
+    }
+
+    fn number(&self) -> u16 {
+        self.0
     }
 }
 
@@ -129,6 +152,14 @@ where
                 trace.accumulator = trace.accumulator.wrapping_mul(3) + u64::from(added.is_ok());
                 trace.read.push(added.ok().map(|()| 1));
             }
+            Op::Scan { from, to, limit } => {
+                let (from, to) = (V::Key::of(*from), V::Key::of(*to));
+                let page = view.scan(Bound::Included(&from), Bound::Excluded(&to), *limit)?;
+                for (key, value) in page {
+                    trace.see(Some(u64::from(key.number())));
+                    trace.see(Some(value));
+                }
+            }
             Op::Delete(key) => view.delete(V::Key::of(*key)),
             Op::UnlessMultiple { of, skip } => {
                 at += if accumulator.is_multiple_of(*of) {
@@ -165,13 +196,7 @@ fn read<V>(key: u16, trace: &mut Trace, view: &mut V) -> Result<(), Stop>
 where
     V: View<Value = u64, Key: Name>,
 {
-    let value = view.read(&V::Key::of(key))?;
-    trace.read.push(value);
-    trace.accumulator = trace
-        .accumulator
-        .wrapping_mul(31)
-        .wrapping_add(value.unwrap_or(3))
-        .rotate_left(7);
+    trace.see(view.read(&V::Key::of(key))?);
     Ok(())
 }
 
@@ -192,6 +217,26 @@ impl<K: Name> View for Plain<'_, K> {
             .get(key)
             .copied()
             .unwrap_or_else(|| self.state.get(key).copied()))
+    }
+
+    fn scan(
+        &mut self,
+        from: Bound<&K>,
+        to: Bound<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, u64)>, Stop> {
+        let mut all: BTreeMap<K, Option<u64>> = self
+            .state
+            .iter()
+            .map(|(key, value)| (key.clone(), Some(*value)))
+            .collect();
+        all.extend(self.writes.clone());
+        let page = all
+            .into_iter()
+            .filter(|(key, _)| (from, to).contains(key))
+            .filter_map(|(key, value)| Some((key, value?)))
+            .take(limit);
+        Ok(page.collect())
     }
 
     fn write(&mut self, key: K, value: u64) {
@@ -294,7 +339,7 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
         });
     }
     for _ in 0..1 + random.below(5) {
-        program.push(match random.below(11) {
+        program.push(match random.below(13) {
             0 | 1 => Op::Read(key(random)),
             2 | 3 => Op::Write(key(random)),
             4 if wide => Op::WriteAtAccumulator { keys: 64 },
@@ -302,6 +347,14 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
             6 => Op::Delete(key(random)),
             7 => Op::UnlessMultiple { of: 2, skip: 1 },
             8 => Op::Spin(u32::try_from(random.below(2_000)).unwrap()),
+            11 if random.below(2) == 0 => {
+                let from = key(random);
+                Op::Scan {
+                    from,
+                    to: from + u16::try_from(random.below(20)).unwrap(),
+                    limit: usize::try_from(random.below(24)).unwrap(),
+                }
+            }
             9 | 10 => Op::Add {
                 key: key(random),
                 delta: random_delta(random),

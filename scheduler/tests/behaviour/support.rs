@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::Bound;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use ordlane_scheduler::{Base, Config, Executor, Flow, Mode, RunError, Sink, Summary, TxIndex, Vm};
+use ordlane_scheduler::{
+    Base, Config, Executor, Flow, Mode, RunError, ScanError, Sink, Summary, TxIndex, Vm,
+};
 
 #[cfg(feature = "rayon")]
 /// The thread counts that every behaviour is shown at.
@@ -174,5 +177,14 @@ impl Base for Broken {
 
     fn read(&self, _: &u16) -> Result<Option<u64>, BrokenError> {
         Err(BrokenError)
+    }
+
+    fn scan(
+        &self,
+        _: Bound<&u16>,
+        _: Bound<&u16>,
+        _: usize,
+    ) -> Result<Vec<(u16, u64)>, ScanError<BrokenError>> {
+        Err(ScanError::Base(BrokenError))
     }
 }
