@@ -34,11 +34,14 @@ pub trait Base: Sync {
         from: Bound<&Self::Key>,
         to: Bound<&Self::Key>,
         limit: usize,
-    ) -> Result<Entries<Self::Key, Self::Value>, ScanError<Self::Error>> {
+    ) -> ScanResult<Self::Key, Self::Value, Self::Error> {
         let _ = (from, to, limit);
         Err(ScanError::Unordered)
     }
 }
+
+/// What a base says about a range.
+pub type ScanResult<K, V, E> = Result<Entries<K, V>, ScanError<E>>;
 
 /// Why a base gave no range.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +63,7 @@ impl<K: Clone + Ord + Sync, V: Clone + Sync> Base for BTreeMap<K, V> {
         Ok(self.get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        from: Bound<&K>,
-        to: Bound<&K>,
-        limit: usize,
-    ) -> Result<Entries<K, V>, ScanError<Infallible>> {
+    fn scan(&self, from: Bound<&K>, to: Bound<&K>, limit: usize) -> ScanResult<K, V, Infallible> {
         let entries = self.range::<K, _>((from, to)).take(limit);
         Ok(entries
             .map(|(key, value)| (key.clone(), value.clone()))

@@ -62,6 +62,12 @@ pub enum RunError<E: Error + 'static> {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The caller's [`Cancel`](crate::Cancel) was thrown.
+    #[error("the run was cancelled at transaction {index}")]
+    Cancelled {
+        /// The first transaction that the sink was not given.
+        index: TxIndex,
+    },
     /// The call came from inside a worker of a running executor.
     #[error("a run was started from inside a worker of a running executor")]
     Reentrant,

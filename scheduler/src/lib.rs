@@ -17,6 +17,7 @@
 //! | [`Base`] | the state below the block |
 //! | [`Sink`] | takes the results in order and may skip a transaction or end the block |
 //! | [`Executor`] | owns the threads and runs blocks |
+//! | [`Cancel`], [`Trace`] | end a run from outside, and tell what happened in it |
 //!
 //! Without the feature `rayon` there are no threads and only the sequential mode; results are the same.
 //!
@@ -73,6 +74,7 @@
 
 mod attempt;
 mod base;
+mod cancel;
 mod config;
 mod delta;
 mod error;
@@ -83,15 +85,18 @@ mod parallel;
 mod scan;
 mod sequential;
 mod sink;
+mod trace;
 mod types;
 mod vm;
 
-pub use base::{Base, ScanError};
+pub use base::{Base, ScanError, ScanResult};
+pub use cancel::Cancel;
 pub use config::{Config, Mode};
 pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
-pub use executor::{Executor, Summary};
+pub use executor::{Executor, Options, Summary};
 pub use scan::SCAN_LIMIT;
 pub use sink::{Flow, Sink};
+pub use trace::{Trace, TxTrace};
 pub use types::{Entries, Incarnation, TxIndex, Version};
 pub use vm::{Stop, View, Vm};

@@ -1,5 +1,6 @@
 //! One transaction after another on the calling thread: the definition of the result, and the faster way for tiny blocks.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::hash::Hash;
@@ -8,9 +9,10 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::attempt::{Outcome, attempt};
 use crate::base::{Base, ScanError};
+use crate::cancel::Cancel;
 use crate::delta::{Delta, OutOfBounds};
 use crate::error::RunError;
-use crate::executor::Summary;
+use crate::executor::{Options, Summary};
 use crate::keyed::KeyedVec;
 use crate::scan::{self, Ranged, SCAN_LIMIT};
 use crate::sink::{Flow, Sink};
@@ -53,6 +55,7 @@ pub(crate) fn run<M, B, S>(
     base: &B,
     txs: &[M::Tx],
     sink: &mut S,
+    mut options: Options<'_, M::Key>,
 ) -> Result<Summary, RunError<B::Error>>
 where
     M: Vm,
@@ -67,16 +70,24 @@ where
     let mut worker = None;
     let mut summary = Summary::default();
     for (index, tx) in (0..).map(TxIndex::new).zip(txs) {
+        if options.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(RunError::Cancelled { index });
+        }
         writes.clear();
         summary.executions += 1;
         let mut view = OverlayView {
             overlay: &mut overlay,
             base,
             writes: &mut writes,
+            cancel: options.cancel,
+            asked_to_leave: Cell::new(false),
             failed: None,
             delta: PhantomData,
         };
         let outcome = attempt(vm, &mut worker, index, tx, &mut view);
+        if view.asked_to_leave.get() {
+            return Err(RunError::Cancelled { index });
+        }
         match view.failed {
             Some(Failure::Base(source)) => return Err(RunError::Base { index, source }),
             Some(Failure::Unordered) => return Err(RunError::Unordered { index }),
@@ -89,6 +100,9 @@ where
         };
         writes.sort();
         let flow = sink.commit(index, output, writes.as_slice());
+        if let Some(trace) = &mut options.trace {
+            trace.committed(index, 1, None, 0);
+        }
         match flow {
             Flow::Continue | Flow::CutAfter => {
                 for (key, value) in writes.drain() {
@@ -112,6 +126,9 @@ struct OverlayView<'a, B: Base, D> {
     overlay: &'a mut Overlay<B::Key, B::Value>,
     base: &'a B,
     writes: &'a mut KeyedVec<B::Key, Option<B::Value>>,
+    cancel: Option<&'a Cancel>,
+    /// The run was told that it cannot count any more.
+    asked_to_leave: Cell<bool>,
     /// The base failed; nothing that the Vm makes of it counts.
     failed: Option<Failure<B::Error>>,
     delta: PhantomData<D>,
@@ -127,7 +144,7 @@ where
     type Delta = D;
 
     fn read(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
-        if self.failed.is_some() {
+        if self.should_stop() {
             return Err(Stop::by_view());
         }
         if let Some(written) = self.writes.get(key) {
@@ -151,7 +168,7 @@ where
         to: Bound<&B::Key>,
         limit: usize,
     ) -> Result<Entries<B::Key, B::Value>, Stop> {
-        if self.failed.is_some() {
+        if self.should_stop() {
             return Err(Stop::by_view());
         }
         if limit == 0 || scan::is_empty(from, to) {
@@ -176,7 +193,10 @@ where
     }
 
     fn should_stop(&self) -> bool {
-        self.failed.is_some()
+        if self.cancel.is_some_and(Cancel::is_cancelled) {
+            self.asked_to_leave.set(true);
+        }
+        self.asked_to_leave.get() || self.failed.is_some()
     }
 }
 

@@ -57,6 +57,7 @@ where
             memory: &self.memory,
             base: self.base,
             progress: &self.progress,
+            cancel: self.cancel,
         };
         let sets = Sets {
             reads: &mut record.reads,
@@ -113,28 +114,37 @@ where
 
     /// Whether every addition of a run ahead has on final state the outcome that it had. If so, they become writes of the
     /// record and final values in memory.
-    pub(crate) fn settle_additions(&self, version: Version, record: &mut RecordOf<M>) -> bool {
+    pub(crate) fn settle_additions(
+        &self,
+        version: Version,
+        record: &mut RecordOf<M>,
+        conflict: &mut Option<M::Key>,
+    ) -> bool {
         let frontier = self.progress.frontier();
-        let mut all = true;
         for (key, sum) in record.adds.drain() {
-            let holds = match sum.state {
-                SumState::Read => true,
-                SumState::Open if sum.additions.any() => self
-                    .memory
-                    .settle(sum.id, version, &sum.additions, frontier)
-                    .map(|value| record.writes.push(key, value))
-                    .is_some(),
+            let made = match sum.state {
+                SumState::Read => continue,
+                SumState::Open if sum.additions.any() => {
+                    let made = self
+                        .memory
+                        .settle(sum.id, version, &sum.additions, frontier);
+                    made.map(Some)
+                }
                 SumState::Open | SumState::Overwritten => self
                     .memory
                     .repeat(sum.id, version.tx, &sum.additions)
-                    .is_some(),
+                    .map(|_| None),
             };
-            all &= holds;
-            if !all {
-                break;
+            match made {
+                Some(Some(value)) => record.writes.push(key, value),
+                Some(None) => {}
+                None => {
+                    *conflict = Some(key);
+                    return false;
+                }
             }
         }
         record.writes.sort();
-        all
+        true
     }
 }

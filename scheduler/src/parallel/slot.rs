@@ -102,6 +102,8 @@ pub(crate) struct Shelf<K, V, D, O> {
     /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
     /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
     pub(crate) waiters: Vec<TxIndex>,
+    /// How many times the transaction itself has waited.
+    pub(crate) waits: u32,
 }
 
 /// The slots of the live transactions.
@@ -119,6 +121,7 @@ impl<K, V, D, O> Ring<K, V, D, O> {
                 shelf: Mutex::new(Shelf {
                     record: Record::default(),
                     waiters: Vec::new(),
+                    waits: 0,
                 }),
             })
             .collect();

@@ -9,42 +9,44 @@ use super::slot::{ReadSet, Region};
 use crate::delta::Delta;
 use crate::types::TxIndex;
 
-/// Whether every read of `tx` would give the same now, and no range has got a key that the run did not see there.
-pub(crate) fn reads_hold<K, V, D>(
+/// The first key of which `tx` has read what is no longer so: a read that would give something else now, or a key that has
+/// appeared in a range.
+pub(crate) fn first_stale<K, V, D>(
     memory: &MvMemory<K, V, D>,
     tx: TxIndex,
     reads: &ReadSet<K, V>,
     regions: &[Region<K>],
-) -> bool
+) -> Option<K>
 where
     K: Clone + Eq + Hash + Ord,
     V: Clone + Eq,
     D: Delta<V>,
 {
-    reads
-        .as_slice()
+    for (key, read) in reads.as_slice() {
+        if !memory.still_holds(read.id, tx, read.origin, read.value.as_ref()) {
+            return Some(key.clone());
+        }
+    }
+    regions
         .iter()
-        .all(|(_, read)| memory.still_holds(read.id, tx, read.origin, read.value.as_ref()))
-        && regions
-            .iter()
-            .all(|region| no_phantom(memory, tx, reads, region))
+        .find_map(|region| phantom(memory, tx, reads, region))
 }
 
-/// Whether every key of a region that the run found absent is still absent. The present ones are reads.
-fn no_phantom<K, V, D>(
+/// A key of a region that the run found absent and that is there now. The present ones are reads.
+fn phantom<K, V, D>(
     memory: &MvMemory<K, V, D>,
     tx: TxIndex,
     reads: &ReadSet<K, V>,
     (from, to): &Region<K>,
-) -> bool
+) -> Option<K>
 where
     K: Clone + Eq + Hash + Ord,
     V: Clone + Eq,
     D: Delta<V>,
 {
-    let absent = |(key, id): &(K, _)| {
+    let absent = |key: &K, id| {
         reads.get(key).is_some()
-            || match memory.read(*id, tx) {
+            || match memory.read(id, tx) {
                 // Nobody has asked the base for the key, so it was not among those that the base gave for the range.
                 Found::Unknown => true,
                 Found::Value(_, value) => value.is_none(),
@@ -53,6 +55,6 @@ where
     };
     memory
         .keys_between(Bound::as_ref(from), Bound::as_ref(to))
-        .iter()
-        .all(absent)
+        .into_iter()
+        .find_map(|(key, id)| (!absent(&key, id)).then_some(key))
 }

@@ -11,8 +11,9 @@ use super::cell::{Found, Origin};
 use super::memory::{KeyId, MvMemory};
 use super::progress::Progress;
 use super::slot::{AddSet, Read, ReadSet, Region, Sum, SumState, WriteSet};
-use super::validate::reads_hold;
+use super::validate::first_stale;
 use crate::base::Base;
+use crate::cancel::Cancel;
 use crate::delta::{Additions, Delta, OutOfBounds};
 use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View};
@@ -29,6 +30,8 @@ pub(crate) enum Halt<E> {
     Stale,
     /// The whole run of the block is over.
     Over,
+    /// The caller wants it to be over.
+    Cancelled,
     /// The base failed.
     Base(E),
     /// The base has no ranges.
@@ -40,6 +43,7 @@ pub(crate) struct Ground<'a, B: Base, D> {
     pub(crate) memory: &'a MvMemory<B::Key, B::Value, D>,
     pub(crate) base: &'a B,
     pub(crate) progress: &'a Progress,
+    pub(crate) cancel: Option<&'a Cancel>,
 }
 
 /// Where a view puts what the run does.
@@ -212,7 +216,7 @@ where
         }
         let memory = self.ground.memory;
         let sums = self.sets.adds.as_slice();
-        let holds = reads_hold(memory, self.tx, self.sets.reads, self.sets.regions)
+        let holds = first_stale(memory, self.tx, self.sets.reads, self.sets.regions).is_none()
             && sums.iter().all(|(_, sum)| {
                 sum.state == SumState::Read
                     || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
@@ -298,6 +302,8 @@ where
         }
         if self.ground.progress.is_over() {
             self.stop(Halt::Over);
+        } else if self.ground.cancel.is_some_and(Cancel::is_cancelled) {
+            self.stop(Halt::Cancelled);
         } else if self.find_stale() {
             self.stop(Halt::Stale);
         }

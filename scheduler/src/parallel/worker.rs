@@ -30,6 +30,7 @@ where
     fn work_on(&self) {
         let mut scratch = Scratch::new();
         while !self.progress.is_over() {
+            self.end_if_cancelled();
             if self.commit(&mut scratch) {
                 continue;
             }
@@ -72,7 +73,9 @@ where
         match self.execute(version.tx, false, scratch) {
             None => self.publish(version, &mut scratch.record),
             Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
-            Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
+            Some(Halt::Stale | Halt::Cancelled) => {
+                return slot.status.leave(next_incarnation(version), Phase::Ready);
+            }
             Some(Halt::Over) => return,
             // The base is asked again when it counts.
             Some(Halt::Base(_) | Halt::Unordered) => {
@@ -90,7 +93,12 @@ where
 
     /// Puts a transaction behind the lower one that is about to write what it read.
     fn wait_for(&self, writer: TxIndex, version: Version) {
-        let status = &self.ring.of(version.tx).status;
+        let own = self.ring.of(version.tx);
+        let status = &own.status;
+        {
+            let waits = &mut lock(&own.shelf).waits;
+            *waits = waits.saturating_add(1);
+        }
         let slot = self.ring.of(writer);
         self.requeue.block();
         {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod additions;
 #[cfg(test)]
+mod cancel;
+#[cfg(test)]
 mod equivalence;
 #[cfg(test)]
 mod failures;
@@ -20,3 +22,5 @@ mod ranges;
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trace;
