@@ -32,6 +32,10 @@ pub(crate) trait Ranged<K, V> {
 /// A page, and the end of the range that it covers.
 pub(crate) struct Page<K, V> {
     pub(crate) entries: Entries<K, V>,
+    #[cfg_attr(
+        not(feature = "rayon"),
+        expect(dead_code, reason = "without speculation nothing is validated")
+    )]
     pub(crate) end: Bound<K>,
 }
 

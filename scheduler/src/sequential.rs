@@ -7,6 +7,8 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
 
+use foldhash::quality::RandomState;
+
 use crate::attempt::{Outcome, attempt};
 use crate::base::{Base, ScanError};
 use crate::cancel::Cancel;
@@ -21,7 +23,7 @@ use crate::vm::{Stop, View, Vm};
 
 /// The state above the base: what was read from it, and what the block wrote.
 struct Overlay<K, V> {
-    values: HashMap<K, Option<V>>,
+    values: HashMap<K, Option<V>, RandomState>,
     /// The keys of `values` in order, once someone has asked for a range.
     order: Option<BTreeSet<K>>,
 }
@@ -63,7 +65,7 @@ where
     S: Sink<M::Key, M::Value, M::Output>,
 {
     let mut overlay = Overlay {
-        values: HashMap::new(),
+        values: HashMap::default(),
         order: None,
     };
     let mut writes = KeyedVec::default();

@@ -232,7 +232,7 @@ where
         match self.execute(index, true, scratch) {
             None => {
                 Self::close(&mut scratch.record);
-                self.publish(version, &mut scratch.record);
+                self.publish(version, scratch);
                 Ok(Turn::Settled(version))
             }
             Some(Halt::Base(source)) => Err(Some(RunError::Base { index, source })),

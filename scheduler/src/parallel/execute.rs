@@ -1,5 +1,6 @@
 //! One run of one transaction, and the publication of its writes.
 
+use super::names::Names;
 use super::run::Run;
 use super::slot::{Record, SumState};
 use super::view::{Ground, Halt, RunView, Sets};
@@ -19,14 +20,18 @@ pub(crate) struct Scratch<M: Vm> {
     pub(crate) worker: Option<M::Worker>,
     /// What the last run left; emptied before the next.
     pub(crate) record: RecordOf<M>,
+    /// The numbers of keys that it has met.
+    pub(crate) names: Names<M::Key>,
     pub(crate) executions: u64,
 }
 
 impl<M: Vm> Scratch<M> {
-    pub(crate) fn new() -> Self {
+    /// For a block of so many transactions.
+    pub(crate) fn new(txs: usize) -> Self {
         Self {
             worker: None,
             record: Record::default(),
+            names: Names::new(txs.saturating_mul(2)),
             executions: 0,
         }
     }
@@ -64,6 +69,7 @@ where
             regions: &mut record.regions,
             writes: &mut record.writes,
             adds: &mut record.adds,
+            names: &mut scratch.names,
         };
         let mut view = RunView::new(ground, tx, in_place, sets);
         let outcome = attempt(
@@ -82,15 +88,16 @@ where
         halt
     }
 
-    /// Makes the writes and additions of a record visible to higher transactions.
-    pub(crate) fn publish(&self, version: Version, record: &mut RecordOf<M>) {
+    /// Makes the writes and additions of the last run visible to higher transactions.
+    pub(crate) fn publish(&self, version: Version, scratch: &mut Scratch<M>) {
+        let Scratch { record, names, .. } = scratch;
         record.writes.sort();
         let frontier = self.progress.frontier();
         for (key, value) in record.writes.as_slice() {
             let id = record
                 .reads
                 .get(key)
-                .map_or_else(|| self.memory.intern(key), |read| read.id);
+                .map_or_else(|| names.intern(&self.memory, key), |read| read.id);
             record.ids.push(id);
             self.memory.write(id, version, value.clone(), frontier);
         }

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use foldhash::quality::RandomState;
 
 use super::cell::{Cell, Found, Origin};
 use super::ordered::Ordered;
@@ -17,22 +18,26 @@ use super::table::Table;
 use crate::delta::{Additions, Delta};
 use crate::types::{TxIndex, Version};
 
+/// The most keys that room is made for at once; beyond it grows as it needs to.
+const ROOM_LIMIT: usize = 1 << 16;
+
 /// The number of a key within one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyId(usize);
 
 /// The memory of one run.
 pub(crate) struct MvMemory<K, V, D> {
-    ids: DashMap<K, KeyId>,
+    ids: DashMap<K, KeyId, RandomState>,
     ordered: Ordered<K>,
     next: AtomicUsize,
     cells: Table<Mutex<Cell<V, D>>>,
 }
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
-    pub(crate) fn new() -> Self {
+    /// An empty memory with room for so many keys.
+    pub(crate) fn new(keys: usize) -> Self {
         Self {
-            ids: DashMap::new(),
+            ids: DashMap::with_capacity_and_hasher(keys.min(ROOM_LIMIT), RandomState::default()),
             ordered: Ordered::default(),
             next: AtomicUsize::new(0),
             cells: Table::new(),
@@ -168,7 +173,7 @@ mod tests {
 
     #[test]
     fn keys_with_one_hash_have_their_own_numbers() {
-        let memory = MvMemory::<Colliding, u8, NoDelta>::new();
+        let memory = MvMemory::<Colliding, u8, NoDelta>::new(0);
         let ids: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
         for (at, id) in ids.iter().enumerate() {
             assert_eq!(ids.iter().position(|other| other == id), Some(at));

@@ -1,7 +1,8 @@
 //! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
 //!
 //! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
-//! `progress` (frontier, cursor, window), `memory`, `cell` and `table` (what was written), `view` and `range` (what a run
+//! `progress` (frontier, cursor, window), `memory`, `names`, `ordered`, `cell` and `table` (what was
+//! written), `view` and `range` (what a run
 //! sees), `validate` (whether it still sees it),
 //! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `window` and `idle` (what to do next).
 //!
@@ -12,6 +13,7 @@ mod commit;
 mod execute;
 mod idle;
 mod memory;
+mod names;
 mod ordered;
 mod pool;
 mod progress;

@@ -54,7 +54,7 @@ where
             return Ok(None);
         }
         let memory = self.ground.memory;
-        let id = memory.intern(key);
+        let id = self.sets.names.intern(memory, key);
         match memory.read(id, self.tx) {
             Found::Estimate(writer) => Err(self.stop(Halt::Blocked(writer))),
             Found::Value(origin, Some(value)) => Ok(Some(self.note(key, id, origin, value))),

@@ -68,7 +68,7 @@ where
         base,
         txs,
         cancel: options.cancel,
-        memory: MvMemory::new(),
+        memory: MvMemory::new(txs.len()),
         // The cursor may go beyond the window by as many as there are threads.
         ring: Ring::new(most.saturating_add(threads).saturating_add(1)),
         progress: Progress::new(total, most),

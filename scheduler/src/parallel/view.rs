@@ -9,6 +9,7 @@ use std::ops::Bound;
 
 use super::cell::{Found, Origin};
 use super::memory::{KeyId, MvMemory};
+use super::names::Names;
 use super::progress::Progress;
 use super::slot::{AddSet, Read, ReadSet, Region, Sum, SumState, WriteSet};
 use super::validate::first_stale;
@@ -52,6 +53,7 @@ pub(crate) struct Sets<'a, B: Base, D> {
     pub(crate) regions: &'a mut Vec<Region<B::Key>>,
     pub(crate) writes: &'a mut WriteSet<B::Key, B::Value>,
     pub(crate) adds: &'a mut AddSet<B::Key, B::Value, D>,
+    pub(crate) names: &'a mut Names<B::Key>,
 }
 
 /// A run's view.
@@ -113,7 +115,7 @@ where
     /// The first read of a key.
     fn fetch(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
         let memory = self.ground.memory;
-        let id = memory.intern(key);
+        let id = self.sets.names.intern(memory, key);
         let (origin, value) = match memory.read(id, self.tx) {
             _ if self.found_absent(key) => (Origin::Several, None),
             Found::Value(origin, value) => (origin, value),
@@ -180,7 +182,7 @@ where
     /// The first addition to a key that was neither read nor written before.
     fn begin_sum(&mut self, key: B::Key, delta: D) -> Result<Result<(), OutOfBounds>, Stop> {
         let memory = self.ground.memory;
-        let id = memory.intern(&key);
+        let id = self.sets.names.intern(memory, &key);
         let (origin, below) = match memory.guess(id, self.tx) {
             Found::Value(origin, value) => (origin, value),
             Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),

@@ -28,7 +28,7 @@ where
     }
 
     fn work_on(&self) {
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::new(self.txs.len());
         while !self.progress.is_over() {
             self.end_if_cancelled();
             if self.commit(&mut scratch) {
@@ -71,7 +71,7 @@ where
     fn run_ahead(&self, version: Version, scratch: &mut Scratch<M>) {
         let slot = self.ring.of(version.tx);
         match self.execute(version.tx, false, scratch) {
-            None => self.publish(version, &mut scratch.record),
+            None => self.publish(version, scratch),
             Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
             Some(Halt::Stale | Halt::Cancelled) => {
                 return slot.status.leave(next_incarnation(version), Phase::Ready);
