@@ -4,13 +4,14 @@
 //! `progress` (frontier, cursor, window), `memory`, `names`, `ordered`, `cell` and `table` (what was
 //! written), `view` and `range` (what a run
 //! sees), `validate` (whether it still sees it),
-//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `window` and `idle` (what to do next).
+//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `hints`, `window` and `idle` (what to do next).
 //!
 //! No worker ever waits for a transaction: whoever reads what is about to change leaves its run and does something else.
 
 mod cell;
 mod commit;
 mod execute;
+mod hints;
 mod idle;
 mod memory;
 mod names;

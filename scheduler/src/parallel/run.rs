@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::resume_unwind;
 
 use super::commit::Committer;
+use super::hints::Hints;
 use super::idle::Idle;
 use super::memory::MvMemory;
 use super::pool::Turn;
@@ -25,6 +26,7 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) base: &'a B,
     pub(crate) txs: &'a [M::Tx],
     pub(crate) cancel: Option<&'a Cancel>,
+    pub(crate) hints: Hints,
     pub(crate) memory: MvMemory<M::Key, M::Value, M::Delta>,
     pub(crate) ring: Ring<M::Key, M::Value, M::Delta, M::Output>,
     pub(crate) progress: Progress,
@@ -68,6 +70,7 @@ where
         base,
         txs,
         cancel: options.cancel,
+        hints: Hints::of(vm, txs),
         memory: MvMemory::new(txs.len()),
         // The cursor may go beyond the window by as many as there are threads.
         ring: Ring::new(most.saturating_add(threads).saturating_add(1)),

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use super::cell::Origin;
 use super::memory::KeyId;
 use super::status::Status;
-use super::sync::Mutex;
+use super::sync::{AtomicU32, Mutex};
 use crate::attempt::Outcome;
 use crate::delta::Additions;
 use crate::keyed::KeyedVec;
@@ -91,6 +91,8 @@ impl<K, V, D, O> Default for Record<K, V, D, O> {
 #[repr(align(128))]
 pub(crate) struct Slot<K, V, D, O> {
     pub(crate) status: Status,
+    /// How many times the transaction has waited. Only its owner touches it, so it orders nothing.
+    pub(crate) waits: AtomicU32,
     pub(crate) shelf: Mutex<Shelf<K, V, D, O>>,
 }
 
@@ -102,8 +104,6 @@ pub(crate) struct Shelf<K, V, D, O> {
     /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
     /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
     pub(crate) waiters: Vec<TxIndex>,
-    /// How many times the transaction itself has waited.
-    pub(crate) waits: u32,
 }
 
 /// The slots of the live transactions.
@@ -118,10 +118,10 @@ impl<K, V, D, O> Ring<K, V, D, O> {
         let slots = (0..live.next_power_of_two())
             .map(|tx| Slot {
                 status: Status::ready(TxIndex::new(tx)),
+                waits: AtomicU32::new(0),
                 shelf: Mutex::new(Shelf {
                     record: Record::default(),
                     waiters: Vec::new(),
-                    waits: 0,
                 }),
             })
             .collect();

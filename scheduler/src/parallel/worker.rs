@@ -56,15 +56,24 @@ where
 
     /// Takes ownership of a transaction to run ahead of the frontier.
     fn next(&self) -> Option<Version> {
-        while let Some(tx) = self.requeue.pop().or_else(|| self.progress.take()) {
+        loop {
+            let woken = self.requeue.pop();
+            let tx = woken.or_else(|| self.progress.take())?;
             let status = &self.ring.of(tx).status;
             let seen = status.load();
             // Otherwise the committer was faster.
-            if seen.version.tx == tx && seen.phase == Phase::Ready && status.claim(seen) {
+            if seen.version.tx != tx || seen.phase != Phase::Ready || !status.claim(seen) {
+                continue;
+            }
+            let hinted = self.hints.before(tx).filter(|_| woken.is_none());
+            let parked = |before| {
+                let has_not_run = |phase| phase != Phase::Executed;
+                self.park(before, seen.version, has_not_run)
+            };
+            if !hinted.is_some_and(parked) {
                 return Some(seen.version);
             }
         }
-        None
     }
 
     /// Runs a transaction on whatever state there is, for the committer to judge.
@@ -93,24 +102,29 @@ where
 
     /// Puts a transaction behind the lower one that is about to write what it read.
     fn wait_for(&self, writer: TxIndex, version: Version) {
-        let own = self.ring.of(version.tx);
-        let status = &own.status;
-        {
-            let waits = &mut lock(&own.shelf).waits;
-            *waits = waits.saturating_add(1);
+        if !self.park(writer, version, |phase| phase == Phase::Executing) {
+            let status = &self.ring.of(version.tx).status;
+            status.leave(version, Phase::Ready);
+            self.requeue.push(version.tx);
         }
-        let slot = self.ring.of(writer);
+    }
+
+    /// Gives up an owned transaction until `before` is committed, if that is still to come and stands as `if_it_is` says.
+    fn park(&self, before: TxIndex, version: Version, if_it_is: impl Fn(Phase) -> bool) -> bool {
+        let own = self.ring.of(version.tx);
+        let slot = self.ring.of(before);
         self.requeue.block();
         {
             let mut shelf = lock(&slot.shelf);
             let seen = slot.status.load();
-            if seen.version.tx == writer && seen.phase == Phase::Executing {
+            if seen.version.tx == before && if_it_is(seen.phase) {
                 shelf.waiters.push(version.tx);
-                return status.leave(version, Phase::Blocked);
+                own.waits.fetch_add(1, Ordering::Relaxed);
+                own.status.leave(version, Phase::Blocked);
+                return true;
             }
         }
         self.requeue.unblock(1);
-        status.leave(version, Phase::Ready);
-        self.requeue.push(version.tx);
+        false
     }
 }

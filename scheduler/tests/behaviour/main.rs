@@ -10,6 +10,8 @@ mod equivalence;
 mod failures;
 #[cfg(test)]
 mod flow;
+#[cfg(test)]
+mod hints;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
 mod incidents;
