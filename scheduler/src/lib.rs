@@ -9,6 +9,10 @@
 //!   holds, its result is what sequential execution gives, and it is committed. If not, it is run again there and then,
 //!   on final state, so the frontier always advances.
 //! - A panic, an error or a run without end counts only if it happened on final state.
+//! - [`View::add`] changes a value within bounds without reading it: the addition and the outcome of its bounds check are
+//!   recorded, checked again at the frontier, and become a write there. Transactions that only add to a key do not
+//!   conflict. [`View::scan`] reads pages of a range, and a key that appears in one is a conflict.
+//! - [`Vm::hints`] foretells conflicts, so that they do not come to be. A wrong hint changes nothing but the time.
 //!
 //! | who | what |
 //! |---|---|
