@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ordlane_scheduler::{Config, Executor, Flow, Mode, RunError, Stop, Summary, TxIndex, View, Vm};
+use ordlane_scheduler::{
+    Config, Executor, Flow, Mode, NoDelta, RunError, Stop, Summary, TxIndex, View, Vm,
+};
 
 /// Transactions per block.
 const BLOCK: u32 = 1_000;
@@ -20,6 +22,7 @@ struct Transfers {
 impl Vm for Transfers {
     type Key = u32;
     type Value = u64;
+    type Delta = NoDelta;
     type Tx = u32;
     type Output = u64;
     type Worker = ();

@@ -28,7 +28,7 @@ pub(crate) fn attempt<M, V>(
 ) -> Outcome<M::Output>
 where
     M: Vm,
-    V: View<Key = M::Key, Value = M::Value>,
+    V: View<Key = M::Key, Value = M::Value, Delta = M::Delta>,
 {
     let scratch = worker.get_or_insert_with(|| vm.worker());
     // Nothing that a panic leaves half changed is used again: the scratch state is replaced, the view's writes dropped.

@@ -39,6 +39,12 @@ pub enum RunError<E: Error + 'static> {
         #[source]
         source: E,
     },
+    /// The Vm asked for a range of a base that has no order.
+    #[error("transaction {index}: the base has no order, so it has no ranges")]
+    Unordered {
+        /// The transaction that was reading.
+        index: TxIndex,
+    },
     /// The Vm panicked on final state.
     #[error("transaction {index} panicked: {message}")]
     Panicked {
@@ -55,6 +61,12 @@ pub enum RunError<E: Error + 'static> {
         /// What the Vm said.
         #[source]
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// The caller's [`Cancel`](crate::Cancel) was thrown.
+    #[error("the run was cancelled at transaction {index}")]
+    Cancelled {
+        /// The first transaction that the sink was not given.
+        index: TxIndex,
     },
     /// The call came from inside a worker of a running executor.
     #[error("a run was started from inside a worker of a running executor")]

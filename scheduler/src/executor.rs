@@ -1,12 +1,14 @@
 //! The entry point: an executor with its threads, and what it says about a run.
 
 use crate::base::Base;
+use crate::cancel::Cancel;
 use crate::config::Config;
 #[cfg(feature = "rayon")]
 use crate::config::Mode;
 use crate::error::{ConfigError, RunError};
 use crate::sequential;
 use crate::sink::Sink;
+use crate::trace::Trace;
 use crate::vm::Vm;
 
 #[cfg(feature = "rayon")]
@@ -18,6 +20,41 @@ const TRANSACTION_LIMIT: usize = 1 << 31;
 /// In [`Mode::Auto`], blocks with fewer transactions are run sequentially: waking the threads would cost more.
 #[cfg(feature = "rayon")]
 const PARALLEL_FROM: usize = 16;
+
+/// What a caller may add to one run. None of it changes a result, but for where a cancelled one ends.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Options<'a, K> {
+    /// Ends the run when it is thrown.
+    pub cancel: Option<&'a Cancel>,
+    /// Is told what happened to each transaction.
+    pub trace: Option<&'a mut Trace<K>>,
+}
+
+impl<K> Default for Options<'_, K> {
+    fn default() -> Self {
+        Self {
+            cancel: None,
+            trace: None,
+        }
+    }
+}
+
+impl<'a, K> Options<'a, K> {
+    /// With a switch that ends the run.
+    #[must_use]
+    pub fn cancel(mut self, cancel: &'a Cancel) -> Self {
+        self.cancel = Some(cancel);
+        self
+    }
+
+    /// With a trace to be filled.
+    #[must_use]
+    pub fn trace(mut self, trace: &'a mut Trace<K>) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+}
 
 /// Runs blocks. It owns its threads.
 ///
@@ -73,6 +110,26 @@ impl Executor {
         B: Base<Key = M::Key, Value = M::Value>,
         S: Sink<M::Key, M::Value, M::Output>,
     {
+        self.run_with(vm, base, txs, sink, Options::default())
+    }
+
+    /// [`Executor::run`] with more options.
+    ///
+    /// # Errors
+    /// As for [`Executor::run`], and [`RunError::Cancelled`].
+    pub fn run_with<M, B, S>(
+        &self,
+        vm: &M,
+        base: &B,
+        txs: &[M::Tx],
+        sink: &mut S,
+        options: Options<'_, M::Key>,
+    ) -> Result<Summary, RunError<B::Error>>
+    where
+        M: Vm,
+        B: Base<Key = M::Key, Value = M::Value>,
+        S: Sink<M::Key, M::Value, M::Output>,
+    {
         if txs.len() > TRANSACTION_LIMIT {
             return Err(RunError::TooManyTransactions {
                 count: txs.len(),
@@ -88,9 +145,9 @@ impl Executor {
             && (self.config.mode == Mode::Parallel || txs.len() >= PARALLEL_FROM)
             && let Some(turn) = pool.turn()
         {
-            return parallel::run(&turn, self.config.window, vm, base, txs, sink);
+            return parallel::run(&turn, self.config.window, vm, base, txs, sink, options);
         }
-        sequential::run(vm, base, txs, sink)
+        sequential::run(vm, base, txs, sink, options)
     }
 }
 

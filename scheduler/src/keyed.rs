@@ -37,6 +37,13 @@ impl<K: Clone + Eq + Hash, T> KeyedVec<K, T> {
             .map(|(_, entry)| entry)
     }
 
+    /// The entry under `key`, to be changed.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
+        let position = self.position(key)?;
+        self.entries.get_mut(position).map(|(_, entry)| entry)
+    }
+
     /// Adds an entry under a key, or replaces the one that is there.
     pub(crate) fn insert(&mut self, key: K, entry: T) {
         let position = self.position(&key);

@@ -9,6 +9,10 @@
 //!   holds, its result is what sequential execution gives, and it is committed. If not, it is run again there and then,
 //!   on final state, so the frontier always advances.
 //! - A panic, an error or a run without end counts only if it happened on final state.
+//! - [`View::add`] changes a value within bounds without reading it: the addition and the outcome of its bounds check are
+//!   recorded, checked again at the frontier, and become a write there. Transactions that only add to a key do not
+//!   conflict. [`View::scan`] reads pages of a range, and a key that appears in one is a conflict.
+//! - [`Vm::hints`] foretells conflicts, so that they do not come to be. A wrong hint changes nothing but the time.
 //!
 //! | who | what |
 //! |---|---|
@@ -17,6 +21,7 @@
 //! | [`Base`] | the state below the block |
 //! | [`Sink`] | takes the results in order and may skip a transaction or end the block |
 //! | [`Executor`] | owns the threads and runs blocks |
+//! | [`Cancel`], [`Trace`] | end a run from outside, and tell what happened in it |
 //!
 //! Without the feature `rayon` there are no threads and only the sequential mode; results are the same.
 //!
@@ -24,7 +29,7 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use ordlane_scheduler::{Config, Executor, Flow, Stop, TxIndex, View, Vm};
+//! use ordlane_scheduler::{Config, Executor, Flow, NoDelta, Stop, TxIndex, View, Vm};
 //!
 //! struct Transfer {
 //!     from: u8,
@@ -37,6 +42,7 @@
 //! impl Vm for Bank {
 //!     type Key = u8;
 //!     type Value = u64;
+//!     type Delta = NoDelta;
 //!     type Tx = Transfer;
 //!     type Output = bool;
 //!     type Worker = ();
@@ -72,21 +78,29 @@
 
 mod attempt;
 mod base;
+mod cancel;
 mod config;
+mod delta;
 mod error;
 mod executor;
 mod keyed;
 #[cfg(feature = "rayon")]
 mod parallel;
+mod scan;
 mod sequential;
 mod sink;
+mod trace;
 mod types;
 mod vm;
 
-pub use base::Base;
+pub use base::{Base, ScanError, ScanResult};
+pub use cancel::Cancel;
 pub use config::{Config, Mode};
+pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
-pub use executor::{Executor, Summary};
+pub use executor::{Executor, Options, Summary};
+pub use scan::SCAN_LIMIT;
 pub use sink::{Flow, Sink};
-pub use types::{Incarnation, TxIndex, Version};
+pub use trace::{Trace, TxTrace};
+pub use types::{Entries, Incarnation, TxIndex, Version};
 pub use vm::{Stop, View, Vm};

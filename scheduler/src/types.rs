@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Keys with their values, ascending by key.
+pub type Entries<K, V> = Vec<(K, V)>;
+
 /// The position of a transaction in its block, from zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TxIndex(u32);

@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::ops::Bound;
 
-use crate::types::TxIndex;
+use crate::delta::{Delta, OutOfBounds};
+use crate::types::{Entries, TxIndex};
 
 /// Runs one transaction against a [`View`].
 ///
@@ -19,6 +21,8 @@ pub trait Vm: Sync {
     type Key: Clone + Eq + Hash + Ord + Debug + Send + Sync;
     /// A value of the state. Equal values are interchangeable.
     type Value: Clone + Eq + Send + Sync;
+    /// What can be added to a value without reading it; [`NoDelta`](crate::NoDelta) if nothing can.
+    type Delta: Delta<Self::Value>;
     /// A transaction.
     type Tx: Sync;
     /// What a transaction leaves beside its writes, for instance a receipt.
@@ -28,6 +32,15 @@ pub trait Vm: Sync {
 
     /// Makes the scratch state of one thread; again after a panic, since that may have left it half changed.
     fn worker(&self) -> Self::Worker;
+
+    /// Names keys that `tx` will probably both read and write, its sender's for instance, by pushing them to `keys`.
+    ///
+    /// Of two transactions that name the same key, the higher one is not run ahead while the lower one has not run. Hints
+    /// never change a result: wrong ones cost time, missing ones leave conflicts to be found. They are asked for on the
+    /// calling thread before the block is run in parallel, so they should be cheap. There are none by default.
+    fn hints(&self, index: TxIndex, tx: &Self::Tx, keys: &mut Vec<Self::Key>) {
+        let _ = (index, tx, keys);
+    }
 
     /// Runs `tx`, which stands at `index` in its block.
     ///
@@ -42,7 +55,7 @@ pub trait Vm: Sync {
         view: &mut V,
     ) -> Result<Self::Output, Stop>
     where
-        V: View<Key = Self::Key, Value = Self::Value>;
+        V: View<Key = Self::Key, Value = Self::Value, Delta = Self::Delta>;
 }
 
 /// The state as one run of one transaction sees it.
@@ -51,6 +64,8 @@ pub trait View {
     type Key;
     /// As in [`Vm::Value`].
     type Value;
+    /// As in [`Vm::Delta`].
+    type Delta;
 
     /// The value under `key`, or `None` where there is none.
     ///
@@ -60,11 +75,37 @@ pub trait View {
     /// The run must end, and its result is thrown away; pass the [`Stop`] on.
     fn read(&mut self, key: &Self::Key) -> Result<Option<Self::Value>, Stop>;
 
+    /// The first entries between two bounds, ascending by key, with this run's own writes among them.
+    ///
+    /// It gives at most `limit` of them and never more than [`SCAN_LIMIT`](crate::SCAN_LIMIT); fewer mean that there are
+    /// no more. The next page starts behind the last key of this one. A page counts as a read of every key up to its
+    /// last, the absent ones included: a lower transaction that puts a key there conflicts with this run. Bounds between
+    /// which no key can lie give nothing.
+    ///
+    /// # Errors
+    /// As in [`View::read`]. A base without an order ends the block with
+    /// [`RunError::Unordered`](crate::RunError::Unordered).
+    fn scan(
+        &mut self,
+        from: Bound<&Self::Key>,
+        to: Bound<&Self::Key>,
+        limit: usize,
+    ) -> Result<Entries<Self::Key, Self::Value>, Stop>;
+
     /// Puts `value` under `key`; nobody else sees it before the run has ended.
     fn write(&mut self, key: Self::Key, value: Self::Value);
 
     /// Takes away what stands under `key`.
     fn delete(&mut self, key: Self::Key);
+
+    /// Adds `delta` to what stands under `key`, without reading it: transactions that only add to a key do not conflict
+    /// with each other. An addition out of bounds changes nothing, and the run decides what that means.
+    ///
+    /// Like a write it is visible to later reads of this run; a read before or after it is a read like any other.
+    ///
+    /// # Errors
+    /// The outer one as in [`View::read`]. The inner one says that the sum would leave the bounds of `delta`.
+    fn add(&mut self, key: Self::Key, delta: Self::Delta) -> Result<Result<(), OutOfBounds>, Stop>;
 
     /// True once this run cannot count any more, so that a long one can leave with [`Stop::requested`].
     fn should_stop(&self) -> bool;

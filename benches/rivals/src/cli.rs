@@ -38,6 +38,9 @@ pub(crate) struct SchedulerOptions {
     /// The mode that is measured beside the sequential one.
     #[arg(long, value_enum, default_value_t = Mode::Parallel)]
     pub(crate) mode: Mode,
+    /// What every transaction does to one key that all share.
+    #[arg(long, value_enum, default_value_t = SharedKey::None)]
+    pub(crate) shared_key: SharedKey,
     /// Measures the whole grid: accounts 2 to 10,000, blocks of 1,000 to 50,000, costs of 0 to 50 us, 1 to 16 threads.
     #[arg(long, conflicts_with_all = ["accounts", "txs", "cost_us", "threads"])]
     pub(crate) grid: bool,
@@ -55,4 +58,15 @@ pub(crate) enum Mode {
     Auto,
     /// One transaction after another.
     Sequential,
+}
+
+/// What every transaction does to one key that all share, a fee account for instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SharedKey {
+    /// There is none.
+    None,
+    /// Adds one to it.
+    Add,
+    /// Reads it and writes it back with one more.
+    Write,
 }

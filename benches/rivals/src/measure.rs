@@ -26,6 +26,12 @@ pub(crate) fn taken<T>(work: impl FnOnce() -> T) -> (T, Taken) {
     (result, Taken { wall_s, cpu_s })
 }
 
+/// A clock that counts nanoseconds from now on.
+pub(crate) fn clock_ns() -> impl Fn() -> u64 {
+    let start = now();
+    move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[expect(clippy::disallowed_methods, reason = "a measurement needs the clock")]
 fn now() -> Instant {
     Instant::now()

@@ -45,6 +45,10 @@ pub(crate) struct SchedulerRow {
     pub(crate) machine_parallelism: Figure,
     /// One way of a cache line between two cores.
     pub(crate) machine_handoff_ns: Figure,
+    /// From the start of a run, in which the executor is made, until half of the transactions are committed.
+    pub(crate) commit_p50_us: Figure,
+    /// The same for 99 of 100.
+    pub(crate) commit_p99_us: Figure,
 }
 
 /// The JSON of one combination: medians, and the quartiles in `*_quartiles`.
@@ -74,6 +78,8 @@ struct SchedulerJson {
     machine_parallelism_quartiles: [f64; 2],
     machine_handoff_ns: f64,
     machine_handoff_ns_quartiles: [f64; 2],
+    commit_p50_us: f64,
+    commit_p99_us: f64,
 }
 
 impl From<&SchedulerRow> for SchedulerJson {
@@ -103,6 +109,8 @@ impl From<&SchedulerRow> for SchedulerJson {
             machine_parallelism_quartiles: row.machine_parallelism.quartiles,
             machine_handoff_ns: row.machine_handoff_ns.median,
             machine_handoff_ns_quartiles: row.machine_handoff_ns.quartiles,
+            commit_p50_us: row.commit_p50_us.median,
+            commit_p99_us: row.commit_p99_us.median,
         }
     }
 }
@@ -127,7 +135,7 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
             row.mode, row.rounds, row.iterations_per_us
         );
         println!(
-            "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7} {:>9} | {:>9} {:>10} {:>8}",
+            "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7} {:>9} | {:>9} {:>10} | {:>8} {:>8} {:>8}",
             "accounts",
             "txs",
             "us",
@@ -139,11 +147,13 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
             "seq us/tx",
             "machine",
             "handoff ns",
+            "p50 us",
+            "p99 us",
             "outputs"
         );
     }
     println!(
-        "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7.3} {:>9.3} | {:>9.2} {:>10.0} {:>8}",
+        "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7.3} {:>9.3} | {:>9.2} {:>10.0} | {:>8.0} {:>8.0} {:>8}",
         row.accounts,
         row.txs,
         row.cost_us,
@@ -155,6 +165,8 @@ pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
         row.sequential_engine_us_per_tx.median,
         row.machine_parallelism.median,
         row.machine_handoff_ns.median,
+        row.commit_p50_us.median,
+        row.commit_p99_us.median,
         if row.outputs_equal { "equal" } else { "DIFFER" },
     );
 }

@@ -3,11 +3,14 @@
 use std::convert::Infallible;
 
 use ordlane_scheduler::{
-    Base, Config, ConfigError, Executor, Flow, Mode, RunError, Stop, Summary, TxIndex, View, Vm,
+    Base, Config, ConfigError, Delta, Executor, Flow, Mode, Options, OutOfBounds, RunError, Stop,
+    Summary, Trace, TxIndex, View, Vm,
 };
 
-use crate::cli::{self, SchedulerOptions};
-use crate::measure::{Spread, Taken, handoff_ns, machine_parallelism, spin_rounds_per_us, taken};
+use crate::cli::{self, SchedulerOptions, SharedKey};
+use crate::measure::{
+    Spread, Taken, clock_ns, handoff_ns, machine_parallelism, spin_rounds_per_us, taken,
+};
 use crate::report::{self, SchedulerRow};
 use crate::workload::{Account, Shape, Transfer, apply, digest, pure_loop, transfers};
 
@@ -45,6 +48,7 @@ pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> 
                         txs,
                         cost_us,
                         threads,
+                        shared: options.shared_key,
                     };
                     rows.push(measure(cell, &options, rounds_per_us)?);
                     if !options.json {
@@ -79,6 +83,7 @@ struct Cell {
     txs: usize,
     cost_us: u32,
     threads: usize,
+    shared: SharedKey,
 }
 
 /// What one round measured.
@@ -90,6 +95,8 @@ struct Round {
     outputs_equal: bool,
     machine_parallelism: f64,
     handoff_ns: f64,
+    /// When half, and when 99 of 100, of the transactions were committed, in microseconds from the start of the run.
+    commit_us: [f64; 2],
 }
 
 #[expect(
@@ -152,6 +159,8 @@ fn measure(
         executions_per_tx: over(|round| round.executions as f64).median / txs,
         machine_parallelism: over(|round| round.machine_parallelism).into(),
         machine_handoff_ns: over(|round| round.handoff_ns).into(),
+        commit_p50_us: over(|round| round.commit_us[0]).into(),
+        commit_p99_us: over(|round| round.commit_us[1]).into(),
     })
 }
 
@@ -168,8 +177,8 @@ fn one_round(
         cli::Mode::Auto => Mode::Auto,
         cli::Mode::Sequential => Mode::Sequential,
     };
-    let sequentially = || taken(|| run(shape, block, Mode::Sequential, 1));
-    let ours = || taken(|| run(shape, block, mode, cell.threads));
+    let sequentially = || taken(|| run(cell, shape, block, Mode::Sequential, None));
+    let ours = || taken(|| run(cell, shape, block, mode, None));
     let (sequential, ours) = if round.is_multiple_of(2) {
         let sequential = sequentially();
         (sequential, ours())
@@ -189,16 +198,45 @@ fn one_round(
         outputs_equal: digest(&sequential_outputs) == expected && digest(&our_outputs) == expected,
         machine_parallelism: 0.0,
         handoff_ns: handoff_ns(),
+        commit_us: commit_latency(cell, shape, block, mode)?,
     })
+}
+
+/// The latency of commits in a run of its own, since looking at the clock costs something.
+fn commit_latency(
+    cell: Cell,
+    shape: Shape,
+    block: &[Transfer],
+    mode: Mode,
+) -> Result<[f64; 2], CompareError> {
+    let mut trace = Trace::new(clock_ns());
+    run(cell, shape, block, mode, Some(&mut trace))?;
+    let times: Vec<u64> = trace
+        .transactions()
+        .iter()
+        .map(|traced| traced.committed_at)
+        .collect();
+    Ok([50, 99].map(|percent| us(times.get(times.len() * percent / 100).copied())))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of one run")]
+fn us(ns: Option<u64>) -> f64 {
+    ns.unwrap_or(0) as f64 / 1e3
 }
 
 /// Makes an executor, runs the block, collects the outputs.
 fn run(
+    cell: Cell,
     shape: Shape,
     block: &[Transfer],
     mode: Mode,
-    threads: usize,
+    trace: Option<&mut Trace<u64>>,
 ) -> Result<(Vec<u64>, Summary), CompareError> {
+    let threads = if mode == Mode::Sequential {
+        1
+    } else {
+        cell.threads
+    };
     let executor = Executor::new(Config {
         threads,
         mode,
@@ -211,26 +249,42 @@ fn run(
     };
     let vm = Transfers {
         spin_rounds: shape.spin_rounds,
+        shared: cell.shared,
+        shared_key: shape.accounts,
     };
-    let summary = executor.run(
-        &vm,
-        &Genesis {
-            accounts: shape.accounts,
-        },
-        block,
-        &mut sink,
-    )?;
+    let mut options = Options::default();
+    options.trace = trace;
+    let base = Genesis {
+        accounts: shape.accounts,
+    };
+    let summary = executor.run_with(&vm, &base, block, &mut sink, options)?;
     Ok((outputs, summary))
+}
+
+/// One unit more.
+#[derive(Clone, Copy, Debug)]
+struct One;
+
+impl Delta<Account> for One {
+    fn apply(&self, account: Option<&Account>) -> Result<Option<Account>, OutOfBounds> {
+        let account = account.copied().unwrap_or(Account::INITIAL);
+        let balance = account.balance.checked_add(1).ok_or(OutOfBounds)?;
+        Ok(Some(Account { balance, ..account }))
+    }
 }
 
 /// Runs the transfers.
 struct Transfers {
     spin_rounds: u64,
+    shared: SharedKey,
+    /// The key that all share: the first one that is no account.
+    shared_key: u64,
 }
 
 impl Vm for Transfers {
     type Key = u64;
     type Value = Account;
+    type Delta = One;
     type Tx = Transfer;
     type Output = u64;
     type Worker = ();
@@ -239,13 +293,22 @@ impl Vm for Transfers {
 
     fn execute<V>(&self, (): &mut (), _: TxIndex, tx: &Transfer, view: &mut V) -> Result<u64, Stop>
     where
-        V: View<Key = u64, Value = Account>,
+        V: View<Key = u64, Value = Account, Delta = One>,
     {
         let from = view.read(&tx.from)?.unwrap_or(Account::INITIAL);
         let to = view.read(&tx.to)?.unwrap_or(Account::INITIAL);
         let (from, to, output) = apply(from, to, self.spin_rounds);
         view.write(tx.from, from);
         view.write(tx.to, to);
+        match self.shared {
+            SharedKey::None => {}
+            SharedKey::Add => view.add(self.shared_key, One)?.map_err(Stop::fatal)?,
+            SharedKey::Write => {
+                let shared = view.read(&self.shared_key)?;
+                let more = One.apply(shared.as_ref()).map_err(Stop::fatal)?;
+                view.write(self.shared_key, more.unwrap_or(Account::INITIAL));
+            }
+        }
         Ok(output)
     }
 }

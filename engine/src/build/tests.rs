@@ -2,7 +2,7 @@ use ordlane_primitives::{
     Amount, ChainId, ChainParams, Gas, GasPrice, Genesis, GenesisAccount, Nonce, SigningKey,
     TX_VERSION, TimestampMs, TransactionPayload, TxKind, codec,
 };
-use ordlane_scheduler::{Stop, TxIndex, View};
+use ordlane_scheduler::{NoDelta, Stop, TxIndex, View};
 
 use super::*;
 
@@ -12,6 +12,7 @@ struct PanicsAtMemo(Transition);
 impl Vm for PanicsAtMemo {
     type Key = Key;
     type Value = Value;
+    type Delta = NoDelta;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();
@@ -26,7 +27,7 @@ impl Vm for PanicsAtMemo {
         view: &mut V,
     ) -> Result<Outcome, Stop>
     where
-        V: View<Key = Key, Value = Value>,
+        V: View<Key = Key, Value = Value, Delta = NoDelta>,
     {
         assert!(tx.tx.payload.memo.is_empty(), "a memo");
         self.0.execute(worker, at, tx, view)

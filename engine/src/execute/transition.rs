@@ -6,7 +6,7 @@ use ordlane_primitives::{
     Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Receipt, ReceiptStatus,
     ReturnData, TxKind, codec::Bounded,
 };
-use ordlane_scheduler::{Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{NoDelta, Stop, TxIndex, View, Vm};
 
 use crate::{ValidationError, verify::Verified};
 
@@ -40,6 +40,7 @@ struct Body {
 impl Vm for Transition {
     type Key = Key;
     type Value = Value;
+    type Delta = NoDelta;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();

@@ -16,29 +16,37 @@ use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
 use super::sync::{Ordering, fence, lock};
+use super::validate::first_stale;
 use super::view::Halt;
 use super::window::Window;
 use crate::attempt::Outcome;
 use crate::base::Base;
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::executor::Summary;
 use crate::sink::{Flow, Sink};
+use crate::trace::Trace;
 use crate::types::{TxIndex, Version};
 use crate::vm::Vm;
 
 /// What only the committer touches.
 #[derive(Debug)]
-pub(crate) struct Committer<'a, S, E: Error + 'static> {
+pub(crate) struct Committer<'a, K, S, E: Error + 'static> {
     sink: &'a mut S,
+    trace: Option<&'a mut Trace<K>>,
+    /// The key that the transaction at the frontier had read too early; kept for the trace.
+    conflict: Option<K>,
     window: Window,
     pub(crate) summary: Summary,
     pub(crate) error: Option<RunError<E>>,
 }
 
-impl<'a, S, E: Error> Committer<'a, S, E> {
-    pub(crate) fn new(sink: &'a mut S, window: Window) -> Self {
+impl<'a, K, S, E: Error> Committer<'a, K, S, E> {
+    pub(crate) fn new(sink: &'a mut S, trace: Option<&'a mut Trace<K>>, window: Window) -> Self {
         Self {
             sink,
+            trace,
+            conflict: None,
             window,
             summary: Summary::default(),
             error: None,
@@ -73,6 +81,10 @@ where
             };
             self.progress.set_committing(true);
             while !self.progress.is_over() {
+                if self.is_cancelled() {
+                    self.end_cancelled(&mut committer);
+                    break;
+                }
                 match self.settle(&mut committer, scratch) {
                     Ok(Turn::Settled(version)) => {
                         self.deliver(version, &mut committer, scratch);
@@ -100,6 +112,28 @@ where
         seen.phase != Phase::Executing || seen.version.tx != frontier
     }
 
+    /// Whether the caller wants the run to end.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
+    }
+
+    /// Ends a cancelled run, unless a committer is at work, who will do so.
+    pub(crate) fn end_if_cancelled(&self) {
+        if self.is_cancelled()
+            && let Ok(mut committer) = self.committer.try_lock()
+        {
+            self.end_cancelled(&mut committer);
+        }
+    }
+
+    fn end_cancelled(&self, committer: &mut Committer<'_, M::Key, S, B::Error>) {
+        if !self.progress.is_over() {
+            let index = self.progress.frontier();
+            committer.error = Some(RunError::Cancelled { index });
+            self.end();
+        }
+    }
+
     /// Ends the run.
     pub(crate) fn end(&self) {
         self.progress.end();
@@ -110,10 +144,11 @@ where
     /// someone else ended.
     fn settle(
         &self,
-        committer: &mut Committer<'_, S, B::Error>,
+        committer: &mut Committer<'_, M::Key, S, B::Error>,
         scratch: &mut Scratch<M>,
     ) -> Result<Turn, Option<RunError<B::Error>>> {
         let tx = self.progress.frontier();
+        committer.conflict = None;
         let slot = self.ring.of(tx);
         let seen = slot.status.load();
         if seen.version.tx != tx {
@@ -136,7 +171,10 @@ where
                 // read set. It has published nothing.
                 return self.run_in_place(next_incarnation(version), scratch);
             }
-            if self.holds(tx, scratch) {
+            let conflict = &mut committer.conflict;
+            if self.holds(tx, scratch, conflict)
+                && self.settle_additions(version, &mut scratch.record, conflict)
+            {
                 committer.window.held();
                 return Ok(Turn::Settled(version));
             }
@@ -150,12 +188,15 @@ where
     }
 
     /// Whether all that the record's run has read is final.
-    fn holds(&self, tx: TxIndex, scratch: &Scratch<M>) -> bool {
-        let reads = scratch.record.reads.as_slice();
-        reads.iter().all(|(_, read)| {
-            self.memory
-                .still_holds(read.id, tx, read.origin, read.value.as_ref())
-        })
+    fn holds(&self, tx: TxIndex, scratch: &Scratch<M>, conflict: &mut Option<M::Key>) -> bool {
+        let record = &scratch.record;
+        match first_stale(&self.memory, tx, &record.reads, &record.regions) {
+            None => true,
+            Some(key) => {
+                *conflict = Some(key);
+                false
+            }
+        }
     }
 
     /// Runs the transaction anew in the place of a run whose writes are visible.
@@ -190,10 +231,13 @@ where
         self.idle.ring(|| self.progress.is_open());
         match self.execute(index, true, scratch) {
             None => {
-                self.publish(version, &mut scratch.record);
+                Self::close(&mut scratch.record);
+                self.publish(version, scratch);
                 Ok(Turn::Settled(version))
             }
             Some(Halt::Base(source)) => Err(Some(RunError::Base { index, source })),
+            Some(Halt::Unordered) => Err(Some(RunError::Unordered { index })),
+            Some(Halt::Cancelled) => Err(Some(RunError::Cancelled { index })),
             Some(Halt::Over) => Err(None),
             Some(Halt::Blocked(_) | Halt::Stale) => Err(Some(RunError::Internal {
                 index,
@@ -206,7 +250,7 @@ where
     fn deliver(
         &self,
         version: Version,
-        committer: &mut Committer<'_, S, B::Error>,
+        committer: &mut Committer<'_, M::Key, S, B::Error>,
         scratch: &mut Scratch<M>,
     ) {
         let index = version.tx;
@@ -232,6 +276,11 @@ where
         let flow = committer
             .sink
             .commit(index, output, record.writes.as_slice());
+        if let Some(trace) = &mut committer.trace {
+            let waits = self.ring.of(index).waits.swap(0, Ordering::Relaxed);
+            let runs = version.incarnation.get().saturating_add(1);
+            trace.committed(index, runs, committer.conflict.take(), waits);
+        }
         match flow {
             Flow::Continue | Flow::CutAfter => committer.summary.committed += 1,
             Flow::Skip => {

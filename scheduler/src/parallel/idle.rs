@@ -1,8 +1,8 @@
 //! What a worker does that finds no work: spin a little, yield a little, sleep until the bell rings.
 //!
 //! Invariant: no worker sleeps past work. A sleeper counts itself first and then looks for work once more; whoever makes
-//! work does so first and then looks for sleepers. With a sequentially consistent fence between the two steps on either
-//! side, one of them sees the other; and the bell rings under the lock that a sleeper holds until it waits.
+//! work does so first and then looks for sleepers. All of these accesses are sequentially consistent, so that one of them
+//! sees the other; and the bell rings under the lock that a sleeper holds until it waits.
 
 use std::hint;
 use std::sync::PoisonError;
@@ -45,7 +45,7 @@ impl Idle {
         }
         let mut rings = lock(&self.rings);
         self.unrung.fetch_add(1, Ordering::SeqCst);
-        // Pairs with the fence in `ring`.
+        // Pairs with the load in `ring`.
         fence(Ordering::SeqCst);
         if has_work() {
             self.unrung.fetch_sub(1, Ordering::SeqCst);
@@ -63,8 +63,8 @@ impl Idle {
     /// Wakes one sleeper if there is one and `has_work` agrees. Call it after making work.
     #[inline]
     pub(crate) fn ring(&self, has_work: impl Fn() -> bool) {
-        // Pairs with the fence in `wait`.
-        fence(Ordering::SeqCst);
+        // What makes work is stored sequentially consistently, so is the count of sleepers, and this load is, too: either
+        // it sees the sleeper, or the sleeper, who loads after it has counted itself, sees the work.
         if self.unrung.load(Ordering::SeqCst) > 0 && has_work() {
             self.wake(1);
         }

@@ -4,31 +4,41 @@
 //! lives longer than one look-up, so none is held while a Vm or a base runs. Key identity is the full key.
 
 use std::hash::Hash;
+use std::ops::Bound;
 use std::sync::PoisonError;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use foldhash::quality::RandomState;
 
 use super::cell::{Cell, Found, Origin};
+use super::ordered::Ordered;
 use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use super::table::Table;
+use crate::delta::{Additions, Delta};
 use crate::types::{TxIndex, Version};
+
+/// The most keys that room is made for at once; beyond it grows as it needs to.
+const ROOM_LIMIT: usize = 1 << 16;
 
 /// The number of a key within one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyId(usize);
 
 /// The memory of one run.
-pub(crate) struct MvMemory<K, V> {
-    ids: DashMap<K, KeyId>,
+pub(crate) struct MvMemory<K, V, D> {
+    ids: DashMap<K, KeyId, RandomState>,
+    ordered: Ordered<K>,
     next: AtomicUsize,
-    cells: Table<Mutex<Cell<V>>>,
+    cells: Table<Mutex<Cell<V, D>>>,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
-    pub(crate) fn new() -> Self {
+impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
+    /// An empty memory with room for so many keys.
+    pub(crate) fn new(keys: usize) -> Self {
         Self {
-            ids: DashMap::new(),
+            ids: DashMap::with_capacity_and_hasher(keys.min(ROOM_LIMIT), RandomState::default()),
+            ordered: Ordered::default(),
             next: AtomicUsize::new(0),
             cells: Table::new(),
         }
@@ -42,8 +52,22 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
         match self.ids.entry(key.clone()) {
             Entry::Occupied(entry) => *entry.get(),
             // Under the map's lock, so a key gets one number; the count itself orders nothing.
-            Entry::Vacant(entry) => *entry.insert(KeyId(self.next.fetch_add(1, Ordering::Relaxed))),
+            Entry::Vacant(entry) => {
+                let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
+                self.ordered.note(key, id);
+                *entry.insert(id)
+            }
         }
+    }
+
+    /// Every key between two bounds, which are not empty, that has a number.
+    pub(crate) fn keys_between(&self, from: Bound<&K>, to: Bound<&K>) -> Vec<(K, KeyId)> {
+        self.ordered.between(from, to, || {
+            let entries = self.ids.iter();
+            entries
+                .map(|entry| (entry.key().clone(), *entry.value()))
+                .collect()
+        })
     }
 
     /// What `reader` sees under a key.
@@ -60,6 +84,47 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
         value: Option<&V>,
     ) -> bool {
         self.cell(id).still_holds(reader, origin, value)
+    }
+
+    /// What an addition of `adder` presumably changes.
+    pub(crate) fn guess(&self, id: KeyId, adder: TxIndex) -> Found<V> {
+        self.cell(id).guess(adder)
+    }
+
+    /// What a key becomes by the additions of `tx`, if each has again the outcome that it had; all below is final.
+    pub(crate) fn repeat(
+        &self,
+        id: KeyId,
+        tx: TxIndex,
+        additions: &Additions<D>,
+    ) -> Option<Option<V>> {
+        self.cell(id).repeat(tx, additions)
+    }
+
+    /// Publishes additions. All below `frontier` is final.
+    pub(crate) fn add(
+        &self,
+        id: KeyId,
+        version: Version,
+        additions: Additions<D>,
+        frontier: TxIndex,
+    ) {
+        self.cell(id).add(version, additions, frontier);
+    }
+
+    /// Puts what they make of the final value below in the place of published additions; `None`, and nothing is done, if
+    /// one of them would have another outcome now.
+    pub(crate) fn settle(
+        &self,
+        id: KeyId,
+        version: Version,
+        additions: &Additions<D>,
+        frontier: TxIndex,
+    ) -> Option<Option<V>> {
+        let mut cell = self.cell(id);
+        let value = cell.repeat(version.tx, additions)?;
+        cell.write(version, value.clone(), frontier);
+        Some(value)
     }
 
     /// Keeps what the base says under a key.
@@ -82,7 +147,7 @@ impl<K: Clone + Eq + Hash, V: Clone + Eq> MvMemory<K, V> {
         self.cell(id).remove(tx);
     }
 
-    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V>> {
+    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V, D>> {
         self.cells
             .at(id.0)
             .lock()
@@ -95,8 +160,9 @@ mod tests {
     use std::hash::{Hash, Hasher};
 
     use super::MvMemory;
+    use crate::delta::NoDelta;
 
-    #[derive(Clone, PartialEq, Eq, Debug)]
+    #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
     struct Colliding(u32);
 
     impl Hash for Colliding {
@@ -107,7 +173,7 @@ mod tests {
 
     #[test]
     fn keys_with_one_hash_have_their_own_numbers() {
-        let memory = MvMemory::<Colliding, u8>::new();
+        let memory = MvMemory::<Colliding, u8, NoDelta>::new(0);
         let ids: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
         for (at, id) in ids.iter().enumerate() {
             assert_eq!(ids.iter().position(|other| other == id), Some(at));

@@ -1,24 +1,31 @@
 //! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
 //!
 //! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
-//! `progress` (frontier, cursor, window), `memory`, `cell` and `table` (what was written), `view` (what a run sees),
-//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `window` and `idle` (what to do next).
+//! `progress` (frontier, cursor, window), `memory`, `names`, `ordered`, `cell` and `table` (what was
+//! written), `view` and `range` (what a run
+//! sees), `validate` (whether it still sees it),
+//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `hints`, `window` and `idle` (what to do next).
 //!
 //! No worker ever waits for a transaction: whoever reads what is about to change leaves its run and does something else.
 
 mod cell;
 mod commit;
 mod execute;
+mod hints;
 mod idle;
 mod memory;
+mod names;
+mod ordered;
 mod pool;
 mod progress;
+mod range;
 mod requeue;
 mod run;
 mod slot;
 mod status;
 mod sync;
 mod table;
+mod validate;
 mod view;
 mod window;
 mod worker;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::resume_unwind;
 
 use super::commit::Committer;
+use super::hints::Hints;
 use super::idle::Idle;
 use super::memory::MvMemory;
 use super::pool::Turn;
@@ -13,8 +14,9 @@ use super::slot::Ring;
 use super::sync::{AtomicU64, Mutex, Ordering, lock};
 use super::window::Window;
 use crate::base::Base;
+use crate::cancel::Cancel;
 use crate::error::RunError;
-use crate::executor::Summary;
+use crate::executor::{Options, Summary};
 use crate::sink::Sink;
 use crate::vm::Vm;
 
@@ -23,12 +25,14 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) vm: &'a M,
     pub(crate) base: &'a B,
     pub(crate) txs: &'a [M::Tx],
-    pub(crate) memory: MvMemory<M::Key, M::Value>,
-    pub(crate) ring: Ring<M::Key, M::Value, M::Output>,
+    pub(crate) cancel: Option<&'a Cancel>,
+    pub(crate) hints: Hints,
+    pub(crate) memory: MvMemory<M::Key, M::Value, M::Delta>,
+    pub(crate) ring: Ring<M::Key, M::Value, M::Delta, M::Output>,
     pub(crate) progress: Progress,
     pub(crate) requeue: Requeue,
     pub(crate) idle: Idle,
-    pub(crate) committer: Mutex<Committer<'a, S, B::Error>>,
+    pub(crate) committer: Mutex<Committer<'a, M::Key, S, B::Error>>,
     /// Calls of the Vm; each worker adds its own at the end.
     pub(crate) executions: AtomicU64,
     /// A panic outside the Vm, for the caller.
@@ -43,6 +47,7 @@ pub(crate) fn run<M, B, S>(
     base: &B,
     txs: &[M::Tx],
     sink: &mut S,
+    options: Options<'_, M::Key>,
 ) -> Result<Summary, RunError<B::Error>>
 where
     M: Vm,
@@ -64,13 +69,15 @@ where
         vm,
         base,
         txs,
-        memory: MvMemory::new(),
+        cancel: options.cancel,
+        hints: Hints::of(vm, txs),
+        memory: MvMemory::new(txs.len()),
         // The cursor may go beyond the window by as many as there are threads.
         ring: Ring::new(most.saturating_add(threads).saturating_add(1)),
         progress: Progress::new(total, most),
         requeue: Requeue::default(),
         idle: Idle::default(),
-        committer: Mutex::new(Committer::new(sink, Window::new(most))),
+        committer: Mutex::new(Committer::new(sink, options.trace, Window::new(most))),
         executions: AtomicU64::new(0),
         panic: Mutex::new(None),
     };

@@ -3,11 +3,14 @@
 //! Only the transactions from the frontier to the end of the window are alive, so a ring a little longer than the
 //! window serves a block of any length, and stays in the cache.
 
+use std::ops::Bound;
+
 use super::cell::Origin;
 use super::memory::KeyId;
 use super::status::Status;
-use super::sync::Mutex;
+use super::sync::{AtomicU32, Mutex};
 use crate::attempt::Outcome;
+use crate::delta::Additions;
 use crate::keyed::KeyedVec;
 use crate::types::TxIndex;
 
@@ -24,23 +27,59 @@ pub(crate) type ReadSet<K, V> = KeyedVec<K, Read<V>>;
 /// The writes of a run; `None` deletes.
 pub(crate) type WriteSet<K, V> = KeyedVec<K, Option<V>>;
 
+/// The keys that a run added to before it read or wrote them.
+pub(crate) type AddSet<K, V, D> = KeyedVec<K, Sum<V, D>>;
+
+/// The ends of a range that a run has read. Every key in it is either among the reads or was absent.
+pub(crate) type Region<K> = (Bound<K>, Bound<K>);
+
+/// What a run added to a key.
+#[derive(Debug)]
+pub(crate) struct Sum<V, D> {
+    pub(crate) id: KeyId,
+    pub(crate) origin: Origin,
+    /// What the run took for the value below when it began to add: a guess that gave every outcome.
+    pub(crate) below: Option<V>,
+    /// `below` with all additions.
+    pub(crate) now: Option<V>,
+    pub(crate) additions: Additions<D>,
+    pub(crate) state: SumState,
+}
+
+/// What a sum still means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SumState {
+    /// Its outcomes are checked at the frontier, and it becomes a write there.
+    Open,
+    /// The run wrote the key afterwards, so only its outcomes count.
+    Overwritten,
+    /// The run read the key afterwards; the read and a write say it all.
+    Read,
+}
+
 /// All that a run leaves.
 #[derive(Debug)]
-pub(crate) struct Record<K, V, O> {
+pub(crate) struct Record<K, V, D, O> {
     pub(crate) reads: ReadSet<K, V>,
+    /// The ranges it has read.
+    pub(crate) regions: Vec<Region<K>>,
     /// Sorted by key once the run has ended; empty if it failed.
     pub(crate) writes: WriteSet<K, V>,
-    /// The numbers of the written keys, in the same order.
+    /// Empty if it failed.
+    pub(crate) adds: AddSet<K, V, D>,
+    /// The numbers of all keys that it has put something under.
     pub(crate) ids: Vec<KeyId>,
     /// How the run ended. Ahead of the frontier only an output can count; else the transaction is run there.
     pub(crate) outcome: Option<Outcome<O>>,
 }
 
-impl<K, V, O> Default for Record<K, V, O> {
+impl<K, V, D, O> Default for Record<K, V, D, O> {
     fn default() -> Self {
         Self {
             reads: ReadSet::default(),
+            regions: Vec::new(),
             writes: WriteSet::default(),
+            adds: AddSet::default(),
             ids: Vec::new(),
             outcome: None,
         }
@@ -50,16 +89,18 @@ impl<K, V, O> Default for Record<K, V, O> {
 /// The place of one live transaction. Its owner by status has its record.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct Slot<K, V, O> {
+pub(crate) struct Slot<K, V, D, O> {
     pub(crate) status: Status,
-    pub(crate) shelf: Mutex<Shelf<K, V, O>>,
+    /// How many times the transaction has waited. Only its owner touches it, so it orders nothing.
+    pub(crate) waits: AtomicU32,
+    pub(crate) shelf: Mutex<Shelf<K, V, D, O>>,
 }
 
 /// What lies in a slot.
 #[derive(Debug)]
-pub(crate) struct Shelf<K, V, O> {
+pub(crate) struct Shelf<K, V, D, O> {
     /// The record of an executed transaction; else an emptied one, for its room.
-    pub(crate) record: Record<K, V, O>,
+    pub(crate) record: Record<K, V, D, O>,
     /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
     /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
     pub(crate) waiters: Vec<TxIndex>,
@@ -67,16 +108,17 @@ pub(crate) struct Shelf<K, V, O> {
 
 /// The slots of the live transactions.
 #[derive(Debug)]
-pub(crate) struct Ring<K, V, O> {
-    slots: Box<[Slot<K, V, O>]>,
+pub(crate) struct Ring<K, V, D, O> {
+    slots: Box<[Slot<K, V, D, O>]>,
 }
 
-impl<K, V, O> Ring<K, V, O> {
+impl<K, V, D, O> Ring<K, V, D, O> {
     /// A ring for at least `live` transactions, the first ones of the block.
     pub(crate) fn new(live: u32) -> Self {
         let slots = (0..live.next_power_of_two())
             .map(|tx| Slot {
                 status: Status::ready(TxIndex::new(tx)),
+                waits: AtomicU32::new(0),
                 shelf: Mutex::new(Shelf {
                     record: Record::default(),
                     waiters: Vec::new(),
@@ -87,7 +129,7 @@ impl<K, V, O> Ring<K, V, O> {
     }
 
     /// The slot that `tx` has while it is live.
-    pub(crate) fn of(&self, tx: TxIndex) -> &Slot<K, V, O> {
+    pub(crate) fn of(&self, tx: TxIndex) -> &Slot<K, V, D, O> {
         // The length is a power of two.
         &self.slots[tx.as_usize() & (self.slots.len() - 1)]
     }

@@ -5,13 +5,18 @@
 
 use std::cell::Cell;
 use std::hash::Hash;
+use std::ops::Bound;
 
 use super::cell::{Found, Origin};
-use super::memory::MvMemory;
+use super::memory::{KeyId, MvMemory};
+use super::names::Names;
 use super::progress::Progress;
-use super::slot::{Read, ReadSet, WriteSet};
+use super::slot::{AddSet, Read, ReadSet, Region, Sum, SumState, WriteSet};
+use super::validate::first_stale;
 use crate::base::Base;
-use crate::types::TxIndex;
+use crate::cancel::Cancel;
+use crate::delta::{Additions, Delta, OutOfBounds};
+use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View};
 
 /// A run that only reads looks so often whether it should stop.
@@ -26,23 +31,36 @@ pub(crate) enum Halt<E> {
     Stale,
     /// The whole run of the block is over.
     Over,
+    /// The caller wants it to be over.
+    Cancelled,
     /// The base failed.
     Base(E),
+    /// The base has no ranges.
+    Unordered,
 }
 
 /// What a view stands on.
-pub(crate) struct Ground<'a, B: Base> {
-    pub(crate) memory: &'a MvMemory<B::Key, B::Value>,
+pub(crate) struct Ground<'a, B: Base, D> {
+    pub(crate) memory: &'a MvMemory<B::Key, B::Value, D>,
     pub(crate) base: &'a B,
     pub(crate) progress: &'a Progress,
+    pub(crate) cancel: Option<&'a Cancel>,
+}
+
+/// Where a view puts what the run does.
+pub(crate) struct Sets<'a, B: Base, D> {
+    pub(crate) reads: &'a mut ReadSet<B::Key, B::Value>,
+    pub(crate) regions: &'a mut Vec<Region<B::Key>>,
+    pub(crate) writes: &'a mut WriteSet<B::Key, B::Value>,
+    pub(crate) adds: &'a mut AddSet<B::Key, B::Value, D>,
+    pub(crate) names: &'a mut Names<B::Key>,
 }
 
 /// A run's view.
-pub(crate) struct RunView<'a, B: Base> {
-    ground: Ground<'a, B>,
-    tx: TxIndex,
-    reads: &'a mut ReadSet<B::Key, B::Value>,
-    writes: &'a mut WriteSet<B::Key, B::Value>,
+pub(crate) struct RunView<'a, B: Base, D> {
+    pub(crate) ground: Ground<'a, B, D>,
+    pub(crate) tx: TxIndex,
+    pub(crate) sets: Sets<'a, B, D>,
     halt: Cell<Option<Halt<B::Error>>>,
     halted: Cell<bool>,
     /// Every read was found to hold while the transaction stood at the frontier; so will all later ones.
@@ -50,23 +68,22 @@ pub(crate) struct RunView<'a, B: Base> {
     reads_made: u32,
 }
 
-impl<'a, B> RunView<'a, B>
+impl<'a, B, D> RunView<'a, B, D>
 where
-    B: Base<Key: Clone + Eq + Hash, Value: Clone + Eq>,
+    B: Base<Key: Clone + Eq + Hash + Ord, Value: Clone + Eq>,
+    D: Delta<B::Value>,
 {
     /// A view of `tx` with empty sets. `in_place` says that the committer runs it at the frontier.
     pub(crate) fn new(
-        ground: Ground<'a, B>,
+        ground: Ground<'a, B, D>,
         tx: TxIndex,
         in_place: bool,
-        reads: &'a mut ReadSet<B::Key, B::Value>,
-        writes: &'a mut WriteSet<B::Key, B::Value>,
+        sets: Sets<'a, B, D>,
     ) -> Self {
         Self {
             ground,
             tx,
-            reads,
-            writes,
+            sets,
             halt: Cell::new(None),
             halted: Cell::new(false),
             final_state: Cell::new(in_place),
@@ -79,7 +96,17 @@ where
         self.halt.into_inner()
     }
 
-    fn stop(&self, halt: Halt<B::Error>) -> Stop {
+    /// Every so many reads, and after a stop, asks whether the run goes on.
+    pub(crate) fn look(&mut self) -> Result<(), Stop> {
+        self.reads_made = self.reads_made.wrapping_add(1);
+        let looks = self.reads_made.is_multiple_of(READS_BETWEEN_LOOKS);
+        if self.halted.get() || looks && self.should_stop() {
+            return Err(Stop::by_view());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stop(&self, halt: Halt<B::Error>) -> Stop {
         self.halt.set(Some(halt));
         self.halted.set(true);
         Stop::by_view()
@@ -88,27 +115,100 @@ where
     /// The first read of a key.
     fn fetch(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
         let memory = self.ground.memory;
-        let id = memory.intern(key);
+        let id = self.sets.names.intern(memory, key);
         let (origin, value) = match memory.read(id, self.tx) {
+            _ if self.found_absent(key) => (Origin::Several, None),
             Found::Value(origin, value) => (origin, value),
             Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),
-            Found::Unknown => match self.ground.base.read(key) {
-                Ok(value) => {
-                    memory.remember_base(id, value.clone());
-                    (Origin::Base, value)
-                }
-                Err(error) => return Err(self.stop(Halt::Base(error))),
-            },
+            Found::Unknown => (Origin::Base, self.ask_base(id, key)?),
         };
-        self.reads.push(
-            key.clone(),
-            Read {
-                id,
-                origin,
-                value: value.clone(),
-            },
-        );
+        let read = Read {
+            id,
+            origin,
+            value: value.clone(),
+        };
+        self.sets.reads.push(key.clone(), read);
         Ok(value)
+    }
+
+    /// Makes a present value that was found a read.
+    pub(crate) fn note(
+        &mut self,
+        key: &B::Key,
+        id: KeyId,
+        origin: Origin,
+        value: B::Value,
+    ) -> B::Value {
+        let read = Read {
+            id,
+            origin,
+            value: Some(value.clone()),
+        };
+        self.sets.reads.push(key.clone(), read);
+        value
+    }
+
+    /// What the base says about a key that it has not been asked for yet.
+    fn ask_base(&self, id: KeyId, key: &B::Key) -> Result<Option<B::Value>, Stop> {
+        match self.ground.base.read(key) {
+            Ok(value) => {
+                self.ground.memory.remember_base(id, value.clone());
+                Ok(value)
+            }
+            Err(error) => Err(self.stop(Halt::Base(error))),
+        }
+    }
+
+    /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
+    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+        let sum = self.sets.adds.get_mut(key)?;
+        if sum.state != SumState::Open {
+            return None;
+        }
+        sum.state = SumState::Read;
+        let read = Read {
+            id: sum.id,
+            origin: sum.origin,
+            value: sum.below.take(),
+        };
+        let now = sum.now.take();
+        if sum.additions.any() {
+            self.sets.writes.push(key.clone(), now.clone());
+        }
+        self.sets.reads.push(key.clone(), read);
+        Some(now)
+    }
+
+    /// The first addition to a key that was neither read nor written before.
+    fn begin_sum(&mut self, key: B::Key, delta: D) -> Result<Result<(), OutOfBounds>, Stop> {
+        let memory = self.ground.memory;
+        let id = self.sets.names.intern(memory, &key);
+        let (origin, below) = match memory.guess(id, self.tx) {
+            Found::Value(origin, value) => (origin, value),
+            Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),
+            Found::Unknown => (Origin::Several, self.ask_base(id, &key)?),
+        };
+        let after = delta.apply(below.as_ref());
+        let outcome = after.as_ref().map_or(Err(OutOfBounds), |_| Ok(()));
+        let sum = Sum {
+            id,
+            origin,
+            now: after.unwrap_or_else(|_| below.clone()),
+            below,
+            additions: Additions::new(delta, outcome),
+            state: SumState::Open,
+        };
+        self.sets.adds.push(key, sum);
+        Ok(outcome)
+    }
+
+    /// A write makes what was added before meaningless, but for the outcomes that the run was told.
+    fn overwrite(&mut self, key: &B::Key) {
+        if let Some(sum) = self.sets.adds.get_mut(key)
+            && sum.state == SumState::Open
+        {
+            sum.state = SumState::Overwritten;
+        }
     }
 
     /// At the frontier all below is final, so that a run can tell for itself whether it still counts.
@@ -116,44 +216,86 @@ where
         if self.final_state.get() || self.ground.progress.frontier() != self.tx {
             return false;
         }
-        let holds = self.reads.as_slice().iter().all(|(_, read)| {
-            self.ground
-                .memory
-                .still_holds(read.id, self.tx, read.origin, read.value.as_ref())
-        });
+        let memory = self.ground.memory;
+        let sums = self.sets.adds.as_slice();
+        let holds = first_stale(memory, self.tx, self.sets.reads, self.sets.regions).is_none()
+            && sums.iter().all(|(_, sum)| {
+                sum.state == SumState::Read
+                    || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
+            });
         self.final_state.set(holds);
         !holds
     }
 }
 
-impl<B> View for RunView<'_, B>
+impl<B, D> View for RunView<'_, B, D>
 where
-    B: Base<Key: Clone + Eq + Hash, Value: Clone + Eq>,
+    B: Base<Key: Clone + Eq + Hash + Ord, Value: Clone + Eq>,
+    D: Delta<B::Value>,
 {
     type Key = B::Key;
     type Value = B::Value;
+    type Delta = D;
 
     fn read(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
-        self.reads_made = self.reads_made.wrapping_add(1);
-        let looks = self.reads_made.is_multiple_of(READS_BETWEEN_LOOKS);
-        if self.halted.get() || looks && self.should_stop() {
-            return Err(Stop::by_view());
-        }
-        if let Some(written) = self.writes.get(key) {
+        self.look()?;
+        if let Some(written) = self.sets.writes.get(key) {
             return Ok(written.clone());
         }
-        if let Some(read) = self.reads.get(key) {
+        if let Some(read) = self.sets.reads.get(key) {
             return Ok(read.value.clone());
         }
-        self.fetch(key)
+        match self.read_sum(key) {
+            Some(value) => Ok(value),
+            None => self.fetch(key),
+        }
+    }
+
+    fn scan(
+        &mut self,
+        from: Bound<&B::Key>,
+        to: Bound<&B::Key>,
+        limit: usize,
+    ) -> Result<Entries<B::Key, B::Value>, Stop> {
+        self.look()?;
+        self.page(from, to, limit)
     }
 
     fn write(&mut self, key: B::Key, value: B::Value) {
-        self.writes.insert(key, Some(value));
+        self.overwrite(&key);
+        self.sets.writes.insert(key, Some(value));
     }
 
     fn delete(&mut self, key: B::Key) {
-        self.writes.insert(key, None);
+        self.overwrite(&key);
+        self.sets.writes.insert(key, None);
+    }
+
+    fn add(&mut self, key: B::Key, delta: D) -> Result<Result<(), OutOfBounds>, Stop> {
+        self.look()?;
+        if let Some(written) = self.sets.writes.get_mut(&key) {
+            return Ok(delta.apply(written.as_ref()).map(|after| *written = after));
+        }
+        if let Some(read) = self.sets.reads.get(&key) {
+            return Ok(delta
+                .apply(read.value.as_ref())
+                .map(|after| self.sets.writes.push(key, after)));
+        }
+        if self.found_absent(&key) {
+            let below = self.fetch(&key)?;
+            return Ok(delta
+                .apply(below.as_ref())
+                .map(|after| self.sets.writes.push(key, after)));
+        }
+        match self.sets.adds.get_mut(&key) {
+            Some(sum) => {
+                let after = delta.apply(sum.now.as_ref());
+                let outcome = after.map(|after| sum.now = after);
+                sum.additions.push(delta, outcome);
+                Ok(outcome)
+            }
+            None => self.begin_sum(key, delta),
+        }
     }
 
     fn should_stop(&self) -> bool {
@@ -162,6 +304,8 @@ where
         }
         if self.ground.progress.is_over() {
             self.stop(Halt::Over);
+        } else if self.ground.cancel.is_some_and(Cancel::is_cancelled) {
+            self.stop(Halt::Cancelled);
         } else if self.find_stale() {
             self.stop(Halt::Stale);
         }

@@ -28,8 +28,9 @@ where
     }
 
     fn work_on(&self) {
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::new(self.txs.len());
         while !self.progress.is_over() {
+            self.end_if_cancelled();
             if self.commit(&mut scratch) {
                 continue;
             }
@@ -55,28 +56,40 @@ where
 
     /// Takes ownership of a transaction to run ahead of the frontier.
     fn next(&self) -> Option<Version> {
-        while let Some(tx) = self.requeue.pop().or_else(|| self.progress.take()) {
+        loop {
+            let woken = self.requeue.pop();
+            let tx = woken.or_else(|| self.progress.take())?;
             let status = &self.ring.of(tx).status;
             let seen = status.load();
             // Otherwise the committer was faster.
-            if seen.version.tx == tx && seen.phase == Phase::Ready && status.claim(seen) {
+            if seen.version.tx != tx || seen.phase != Phase::Ready || !status.claim(seen) {
+                continue;
+            }
+            let hinted = self.hints.before(tx).filter(|_| woken.is_none());
+            let parked = |before| {
+                let has_not_run = |phase| phase != Phase::Executed;
+                self.park(before, seen.version, has_not_run)
+            };
+            if !hinted.is_some_and(parked) {
                 return Some(seen.version);
             }
         }
-        None
     }
 
     /// Runs a transaction on whatever state there is, for the committer to judge.
     fn run_ahead(&self, version: Version, scratch: &mut Scratch<M>) {
         let slot = self.ring.of(version.tx);
         match self.execute(version.tx, false, scratch) {
-            None => self.publish(version, &mut scratch.record),
+            None => self.publish(version, scratch),
             Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
-            Some(Halt::Stale) => return slot.status.leave(next_incarnation(version), Phase::Ready),
+            Some(Halt::Stale | Halt::Cancelled) => {
+                return slot.status.leave(next_incarnation(version), Phase::Ready);
+            }
             Some(Halt::Over) => return,
             // The base is asked again when it counts.
-            Some(Halt::Base(_)) => {
+            Some(Halt::Base(_) | Halt::Unordered) => {
                 scratch.record.writes.clear();
+                scratch.record.adds.clear();
                 scratch.record.outcome = None;
             }
         }
@@ -89,19 +102,29 @@ where
 
     /// Puts a transaction behind the lower one that is about to write what it read.
     fn wait_for(&self, writer: TxIndex, version: Version) {
-        let status = &self.ring.of(version.tx).status;
-        let slot = self.ring.of(writer);
+        if !self.park(writer, version, |phase| phase == Phase::Executing) {
+            let status = &self.ring.of(version.tx).status;
+            status.leave(version, Phase::Ready);
+            self.requeue.push(version.tx);
+        }
+    }
+
+    /// Gives up an owned transaction until `before` is committed, if that is still to come and stands as `if_it_is` says.
+    fn park(&self, before: TxIndex, version: Version, if_it_is: impl Fn(Phase) -> bool) -> bool {
+        let own = self.ring.of(version.tx);
+        let slot = self.ring.of(before);
         self.requeue.block();
         {
             let mut shelf = lock(&slot.shelf);
             let seen = slot.status.load();
-            if seen.version.tx == writer && seen.phase == Phase::Executing {
+            if seen.version.tx == before && if_it_is(seen.phase) {
                 shelf.waiters.push(version.tx);
-                return status.leave(version, Phase::Blocked);
+                own.waits.fetch_add(1, Ordering::Relaxed);
+                own.status.leave(version, Phase::Blocked);
+                return true;
             }
         }
         self.requeue.unblock(1);
-        status.leave(version, Phase::Ready);
-        self.requeue.push(version.tx);
+        false
     }
 }

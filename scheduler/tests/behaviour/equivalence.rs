@@ -3,6 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use ordlane_scheduler::{Bounded, Change};
+
 use super::programs::{Colliding, Contention, Interpreter, Name, Op, base, oracle, random_block};
 #[cfg(feature = "rayon")]
 use super::support::parallel;
@@ -103,11 +105,24 @@ fn op(keys: u16) -> impl Strategy<Value = Op> {
         4 => (0..keys).prop_map(Op::Write),
         2 => Just(Op::WriteAtAccumulator { keys }),
         1 => (0..keys).prop_map(Op::Delete),
+        5 => (0..keys, delta()).prop_map(|(key, delta)| Op::Add { key, delta }),
+        2 => (0..keys, 0..keys + 2, 0_usize..9).prop_map(|(from, to, limit)| Op::Scan { from, to, limit }),
         2 => (1_u64..4, 1_usize..3).prop_map(|(of, skip)| Op::UnlessMultiple { of, skip }),
         1 => (1_u64..4).prop_map(|of| Op::FailIfMultiple { of }),
         1 => (0_u8..4).prop_map(|times| Op::Repeat { times }),
         1 => (0_u32..3_000).prop_map(Op::Spin),
     ]
+}
+
+/// Between bounds that small values meet often.
+fn delta() -> impl Strategy<Value = Bounded<u64>> {
+    let change = prop_oneof![
+        (0_u64..8).prop_map(Change::Plus),
+        (0_u64..8).prop_map(Change::Minus),
+        Just(Change::Plus(u64::MAX)),
+    ];
+    let max = prop_oneof![0_u64..20, Just(u64::MAX)];
+    (change, 0_u64..4, max).prop_map(|(change, min, max)| Bounded { change, min, max })
 }
 
 proptest! {

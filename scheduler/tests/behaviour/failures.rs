@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ordlane_scheduler::{Base, Flow, RunError, Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Base, Flow, NoDelta, RunError, Stop, TxIndex, View, Vm};
 
 #[cfg(feature = "rayon")]
 use super::support::parallel;
@@ -43,6 +43,7 @@ struct DiskGone;
 impl Vm for Counter {
     type Key = u8;
     type Value = u32;
+    type Delta = NoDelta;
     type Tx = Then;
     type Output = u32;
     type Worker = u32;
@@ -319,6 +320,7 @@ struct LateWriter;
 impl Vm for LateWriter {
     type Key = u8;
     type Value = u32;
+    type Delta = NoDelta;
     type Tx = ();
     type Output = Option<u32>;
     type Worker = ();

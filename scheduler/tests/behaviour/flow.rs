@@ -1,8 +1,9 @@
 //! What the sink's answers do.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use ordlane_scheduler::{Flow, Summary};
+use ordlane_scheduler::{Flow, NoDelta, Stop, Summary, TxIndex, View, Vm};
 
 use super::programs::{Contention, Interpreter, Op, base, oracle, random_block};
 use super::support::{Entries, Ledger, Watchdog, every_way};
@@ -88,5 +89,52 @@ fn a_cut_ends_the_block_before_or_after_its_transaction() {
                 );
             }
         }
+    }
+}
+
+/// Every transaction but the first ones waits until the sink has been given one far below it.
+struct WaitsForSink<'a> {
+    delivered: &'a AtomicU32,
+}
+
+/// More than any window that the tests have.
+const BEHIND: u32 = 200;
+
+impl Vm for WaitsForSink<'_> {
+    type Key = u32;
+    type Value = u32;
+    type Delta = NoDelta;
+    type Tx = ();
+    type Output = u32;
+    type Worker = ();
+
+    fn worker(&self) {}
+
+    fn execute<V>(&self, (): &mut (), index: TxIndex, (): &(), _: &mut V) -> Result<u32, Stop>
+    where
+        V: View<Key = u32, Value = u32>,
+    {
+        while self.delivered.load(Ordering::SeqCst) + BEHIND < index.get() {
+            std::thread::yield_now();
+        }
+        Ok(index.get())
+    }
+}
+
+#[test]
+fn outputs_leave_while_later_transactions_still_run() {
+    let _watchdog = Watchdog::new("outputs_leave_while_later_transactions_still_run");
+    for (way, executor) in every_way() {
+        let delivered = AtomicU32::new(0);
+        let vm = WaitsForSink {
+            delivered: &delivered,
+        };
+        let mut sink = |index: TxIndex, output: u32, _: &[(u32, Option<u32>)]| {
+            assert_eq!(index.get(), output);
+            delivered.store(output + 1, Ordering::SeqCst);
+            Flow::Continue
+        };
+        let said = executor.run(&vm, &BTreeMap::new(), &[(); 2_000], &mut sink);
+        assert_eq!(said.unwrap().committed, 2_000, "{way}");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ordlane_scheduler::{Executor, Flow, RunError, Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Executor, Flow, NoDelta, RunError, Stop, TxIndex, View, Vm};
 use rayon::prelude::*;
 
 use super::support::{THREADS, Watchdog, every_way, parallel, run};
@@ -35,6 +35,7 @@ where
 {
     type Key = u64;
     type Value = u64;
+    type Delta = NoDelta;
     type Tx = ();
     type Output = u64;
     type Worker = ();

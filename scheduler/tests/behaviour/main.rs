@@ -1,18 +1,28 @@
 //! What an embedder relies on, over random programs and over every incident that has hit engines of this family.
 
 #[cfg(test)]
+mod additions;
+#[cfg(test)]
+mod cancel;
+#[cfg(test)]
 mod equivalence;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod flow;
+#[cfg(test)]
+mod hints;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
 mod incidents;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod ranges;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trace;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::ops::{Bound, RangeBounds};
 
-use ordlane_scheduler::{Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Bounded, Change, OutOfBounds, Stop, TxIndex, View, Vm};
 
 use super::support::{Committed, Random};
 
@@ -22,6 +23,10 @@ pub(crate) enum Op {
     WriteAtAccumulator { keys: u16 },
     /// Deletes a key.
     Delete(u16),
+    /// Adds to a key, or subtracts from it, within bounds, and takes note whether that was possible.
+    Add { key: u16, delta: Bounded<u64> },
+    /// Reads a page of a range into the accumulator.
+    Scan { from: u16, to: u16, limit: usize },
     /// Skips the next steps unless the accumulator is a multiple.
     UnlessMultiple { of: u64, skip: usize },
     /// Ends the program as failed if the accumulator is a multiple.
@@ -40,14 +45,30 @@ pub(crate) struct Trace {
     pub(crate) failed: bool,
 }
 
+impl Trace {
+    fn see(&mut self, value: Option<u64>) {
+        self.read.push(value);
+        self.accumulator = self
+            .accumulator
+            .wrapping_mul(31)
+            .wrapping_add(value.unwrap_or(3))
+            .rotate_left(7);
+    }
+}
+
 /// A key of the language.
 pub(crate) trait Name: Clone + Eq + Hash + Ord + Debug + Send + Sync {
     fn of(number: u16) -> Self;
+    fn number(&self) -> u16;
 }
 
 impl Name for u16 {
     fn of(number: u16) -> Self {
         number
+    }
+
+    fn number(&self) -> u16 {
+        *self
     }
 }
 
@@ -65,6 +86,10 @@ impl Name for Colliding {
     fn of(number: u16) -> Self {
         Self(number)
     }
+
+    fn number(&self) -> u16 {
+        self.0
+    }
 }
 
 /// The Vm of the language.
@@ -80,6 +105,7 @@ impl<K> Interpreter<K> {
 impl<K: Name> Vm for Interpreter<K> {
     type Key = K;
     type Value = u64;
+    type Delta = Bounded<u64>;
     type Tx = Vec<Op>;
     type Output = Trace;
     type Worker = ();
@@ -94,7 +120,7 @@ impl<K: Name> Vm for Interpreter<K> {
         view: &mut V,
     ) -> Result<Trace, Stop>
     where
-        V: View<Key = K, Value = u64>,
+        V: View<Key = K, Value = u64, Delta = Bounded<u64>>,
     {
         interpret(index, tx, view)
     }
@@ -102,7 +128,7 @@ impl<K: Name> Vm for Interpreter<K> {
 
 fn interpret<V>(index: TxIndex, program: &[Op], view: &mut V) -> Result<Trace, Stop>
 where
-    V: View<Value = u64, Key: Name>,
+    V: View<Value = u64, Delta = Bounded<u64>, Key: Name>,
 {
     let mut trace = Trace {
         read: Vec::new(),
@@ -120,6 +146,19 @@ where
             Op::Write(key) => view.write(V::Key::of(*key), accumulator),
             Op::WriteAtAccumulator { keys } => {
                 view.write(V::Key::of(number(accumulator, *keys)), accumulator)
+            }
+            Op::Add { key, delta } => {
+                let added = view.add(V::Key::of(*key), *delta)?;
+                trace.accumulator = trace.accumulator.wrapping_mul(3) + u64::from(added.is_ok());
+                trace.read.push(added.ok().map(|()| 1));
+            }
+            Op::Scan { from, to, limit } => {
+                let (from, to) = (V::Key::of(*from), V::Key::of(*to));
+                let page = view.scan(Bound::Included(&from), Bound::Excluded(&to), *limit)?;
+                for (key, value) in page {
+                    trace.see(Some(u64::from(key.number())));
+                    trace.see(Some(value));
+                }
             }
             Op::Delete(key) => view.delete(V::Key::of(*key)),
             Op::UnlessMultiple { of, skip } => {
@@ -157,13 +196,7 @@ fn read<V>(key: u16, trace: &mut Trace, view: &mut V) -> Result<(), Stop>
 where
     V: View<Value = u64, Key: Name>,
 {
-    let value = view.read(&V::Key::of(key))?;
-    trace.read.push(value);
-    trace.accumulator = trace
-        .accumulator
-        .wrapping_mul(31)
-        .wrapping_add(value.unwrap_or(3))
-        .rotate_left(7);
+    trace.see(view.read(&V::Key::of(key))?);
     Ok(())
 }
 
@@ -176,6 +209,7 @@ struct Plain<'a, K> {
 impl<K: Name> View for Plain<'_, K> {
     type Key = K;
     type Value = u64;
+    type Delta = Bounded<u64>;
 
     fn read(&mut self, key: &K) -> Result<Option<u64>, Stop> {
         Ok(self
@@ -185,12 +219,45 @@ impl<K: Name> View for Plain<'_, K> {
             .unwrap_or_else(|| self.state.get(key).copied()))
     }
 
+    fn scan(
+        &mut self,
+        from: Bound<&K>,
+        to: Bound<&K>,
+        limit: usize,
+    ) -> Result<Vec<(K, u64)>, Stop> {
+        let mut all: BTreeMap<K, Option<u64>> = self
+            .state
+            .iter()
+            .map(|(key, value)| (key.clone(), Some(*value)))
+            .collect();
+        all.extend(self.writes.clone());
+        let page = all
+            .into_iter()
+            .filter(|(key, _)| (from, to).contains(key))
+            .filter_map(|(key, value)| Some((key, value?)))
+            .take(limit);
+        Ok(page.collect())
+    }
+
     fn write(&mut self, key: K, value: u64) {
         self.writes.insert(key, Some(value));
     }
 
     fn delete(&mut self, key: K) {
         self.writes.insert(key, None);
+    }
+
+    fn add(&mut self, key: K, delta: Bounded<u64>) -> Result<Result<(), OutOfBounds>, Stop> {
+        let before = self.read(&key)?.unwrap_or(0);
+        let after = match delta.change {
+            Change::Plus(by) => i128::from(before) + i128::from(by),
+            Change::Minus(by) => i128::from(before) - i128::from(by),
+        };
+        if after < i128::from(delta.min) || after > i128::from(delta.max) {
+            return Ok(Err(OutOfBounds));
+        }
+        self.write(key, u64::try_from(after).unwrap());
+        Ok(Ok(()))
     }
 
     fn should_stop(&self) -> bool {
@@ -272,7 +339,7 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
         });
     }
     for _ in 0..1 + random.below(5) {
-        program.push(match random.below(9) {
+        program.push(match random.below(13) {
             0 | 1 => Op::Read(key(random)),
             2 | 3 => Op::Write(key(random)),
             4 if wide => Op::WriteAtAccumulator { keys: 64 },
@@ -280,6 +347,18 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
             6 => Op::Delete(key(random)),
             7 => Op::UnlessMultiple { of: 2, skip: 1 },
             8 => Op::Spin(u32::try_from(random.below(2_000)).unwrap()),
+            11 if random.below(2) == 0 => {
+                let from = key(random);
+                Op::Scan {
+                    from,
+                    to: from + u16::try_from(random.below(20)).unwrap(),
+                    limit: usize::try_from(random.below(24)).unwrap(),
+                }
+            }
+            9 | 10 => Op::Add {
+                key: key(random),
+                delta: random_delta(random),
+            },
             _ => Op::Write(key(random)),
         });
     }
@@ -287,4 +366,18 @@ fn random_program(random: &mut Random, index: usize, contention: Contention) -> 
         program.push(Op::Repeat { times: 20 });
     }
     program
+}
+
+/// Small steps between bounds that are often met.
+fn random_delta(random: &mut Random) -> Bounded<u64> {
+    let by = random.below(6);
+    Bounded {
+        change: if random.below(2) == 0 {
+            Change::Plus(by)
+        } else {
+            Change::Minus(by)
+        },
+        min: random.below(2) * 3,
+        max: [5, 12, 100_000, u64::MAX][usize::try_from(random.below(4)).unwrap()],
+    }
 }

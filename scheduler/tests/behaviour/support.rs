@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::Bound;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use ordlane_scheduler::{Base, Config, Executor, Flow, Mode, RunError, Sink, Summary, TxIndex, Vm};
+use ordlane_scheduler::{
+    Base, Config, Executor, Flow, Mode, RunError, ScanError, Sink, Summary, TxIndex, Vm,
+};
 
 #[cfg(feature = "rayon")]
 /// The thread counts that every behaviour is shown at.
@@ -155,5 +158,33 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % bound.max(1)
+    }
+}
+
+/// A base that can give nothing.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+/// What [`Broken`] says.
+#[derive(Debug, thiserror::Error)]
+#[error("broken")]
+pub(crate) struct BrokenError;
+
+impl Base for Broken {
+    type Key = u16;
+    type Value = u64;
+    type Error = BrokenError;
+
+    fn read(&self, _: &u16) -> Result<Option<u64>, BrokenError> {
+        Err(BrokenError)
+    }
+
+    fn scan(
+        &self,
+        _: Bound<&u16>,
+        _: Bound<&u16>,
+        _: usize,
+    ) -> Result<Vec<(u16, u64)>, ScanError<BrokenError>> {
+        Err(ScanError::Base(BrokenError))
     }
 }
