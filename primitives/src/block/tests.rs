@@ -1,5 +1,5 @@
 use super::*;
-use crate::SigningKey;
+use crate::{IndexedSignature, MultiPolicy, PolicySignatures, SigningKey};
 
 fn block() -> Block {
     let header = BlockHeader {
@@ -128,4 +128,45 @@ fn a_proposers_authorisation_is_its_own_and_verifies() {
     block.header.proposer = weak.address();
     block.proposer_auth = Some(weak);
     assert_eq!(block.check_proposer(), Err(ErrorCode::WeakPublicKey));
+}
+
+#[test]
+fn an_authorisation_put_together_by_hand_needs_all_its_signatures() {
+    let keys: Vec<SigningKey> = (1..=3)
+        .map(|seed| SigningKey::from_seed([seed; 32]))
+        .collect();
+    let policy = MultiPolicy::new(2, keys.iter().map(SigningKey::public_key).collect()).unwrap();
+    let mut block = block();
+    block.header.proposer = Address::of_policy(&policy);
+    let hash = block.hash();
+    let signed = |index: u8| {
+        let key = keys
+            .iter()
+            .find(|key| key.public_key() == policy.keys()[usize::from(index)]);
+        IndexedSignature {
+            index,
+            signature: key.unwrap().sign(hash.as_bytes()),
+        }
+    };
+    let mut check = |signatures: Vec<IndexedSignature>| {
+        let signatures = PolicySignatures::new(signatures).unwrap();
+        block.proposer_auth = Some(Auth::Multi {
+            policy: policy.clone(),
+            signatures,
+        });
+        block.check_proposer()
+    };
+    assert_eq!(check(vec![signed(0), signed(2)]), Ok(()));
+    let outside = IndexedSignature {
+        index: 9,
+        ..signed(0)
+    };
+    for short in [
+        vec![],
+        vec![signed(1)],
+        vec![signed(1), signed(1)],
+        vec![signed(1), outside],
+    ] {
+        assert_eq!(check(short), Err(ErrorCode::InvalidSignature));
+    }
 }
