@@ -118,8 +118,8 @@ impl Block {
         self.header.hash()
     }
 
-    /// Checks the proposer's authorisation, if there is one: it is the proposer's, no key in it is weak, and every
-    /// signature verifies over the block hash.
+    /// Checks the proposer's authorisation, if there is one: it is the proposer's, no key in it is weak, it has all its
+    /// signatures, and each verifies over the block hash.
     ///
     /// # Errors
     /// The code of what is wrong: [`ErrorCode::SignerMismatch`], [`ErrorCode::WeakPublicKey`] or
@@ -138,7 +138,7 @@ impl Block {
         let verifies = |(key, signature): (&[u8; 32], &[u8; 64])| {
             signature::verify(key, hash.as_bytes(), signature)
         };
-        if auth.signatures().all(verifies) {
+        if auth.is_complete() && auth.signatures().all(verifies) {
             Ok(())
         } else {
             Err(ErrorCode::InvalidSignature)

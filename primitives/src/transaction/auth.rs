@@ -169,28 +169,21 @@ impl Auth {
         }
     }
 
+    /// Whether the signatures are exactly those that a policy asks for, each once. What was decoded or made by
+    /// [`Auth::multi`] always is; a value put together by hand need not be.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        match self {
+            Self::Ed25519 { .. } => true,
+            Self::Multi { policy, signatures } => check_signatures(policy, signatures).is_ok(),
+        }
+    }
+
     fn multi_checked(
         policy: MultiPolicy,
         signatures: PolicySignatures,
     ) -> Result<Self, DecodeCause> {
-        let rule = |rule| {
-            Err(DecodeCause::NotCanonical {
-                field: "signatures",
-                rule,
-            })
-        };
-        if signatures.len() != usize::from(policy.threshold) {
-            return rule("there are exactly as many as the threshold");
-        }
-        if !signatures.is_sorted_by(|a, b| a.index < b.index) {
-            return rule("their indices ascend");
-        }
-        if signatures
-            .iter()
-            .any(|signed| usize::from(signed.index) >= policy.keys.len())
-        {
-            return rule("each index names a key of the policy");
-        }
+        check_signatures(&policy, &signatures)?;
         Ok(Self::Multi { policy, signatures })
     }
 
@@ -204,6 +197,31 @@ impl Auth {
     ) -> Result<Self, DecodeCause> {
         Self::multi_checked(policy, PolicySignatures::new(signatures)?)
     }
+}
+
+fn check_signatures(
+    policy: &MultiPolicy,
+    signatures: &PolicySignatures,
+) -> Result<(), DecodeCause> {
+    let rule = |rule| {
+        Err(DecodeCause::NotCanonical {
+            field: "signatures",
+            rule,
+        })
+    };
+    if signatures.len() != usize::from(policy.threshold) {
+        return rule("there are exactly as many as the threshold");
+    }
+    if !signatures.is_sorted_by(|a, b| a.index < b.index) {
+        return rule("their indices ascend");
+    }
+    if signatures
+        .iter()
+        .any(|signed| usize::from(signed.index) >= policy.keys.len())
+    {
+        return rule("each index names a key of the policy");
+    }
+    Ok(())
 }
 
 impl BorshSerialize for Auth {
