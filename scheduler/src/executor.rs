@@ -6,6 +6,8 @@ use crate::config::Config;
 #[cfg(feature = "rayon")]
 use crate::config::Mode;
 use crate::error::{ConfigError, RunError};
+use crate::feed::Feed;
+use crate::input::Input;
 use crate::sequential;
 use crate::sink::Sink;
 use crate::trace::Trace;
@@ -15,11 +17,11 @@ use crate::vm::Vm;
 use crate::parallel::{self, Pool};
 
 /// The most transactions in one run.
-const TRANSACTION_LIMIT: usize = 1 << 31;
+pub(crate) const TRANSACTION_LIMIT: usize = 1 << 31;
 
 /// In [`Mode::Auto`], blocks with fewer transactions are run sequentially: waking the threads would cost more.
 #[cfg(feature = "rayon")]
-const PARALLEL_FROM: usize = 16;
+const PARALLEL_FROM: u32 = 16;
 
 /// What a caller may add to one run. None of it changes a result, but for where a cancelled one ends.
 #[derive(Debug)]
@@ -136,18 +138,55 @@ impl Executor {
                 limit: TRANSACTION_LIMIT,
             });
         }
+        self.run_input(vm, base, Input::Slice(txs), sink, options)
+    }
+
+    /// [`Executor::run_with`] for a block that is still growing: transactions are run as they come, until the other end of
+    /// the feed is dropped.
+    ///
+    /// # Errors
+    /// As for [`Executor::run_with`].
+    pub fn run_feed<M, B, S>(
+        &self,
+        vm: &M,
+        base: &B,
+        block: Feed<M::Tx>,
+        sink: &mut S,
+        options: Options<'_, M::Key>,
+    ) -> Result<Summary, RunError<B::Error>>
+    where
+        M: Vm,
+        B: Base<Key = M::Key, Value = M::Value>,
+        S: Sink<M::Key, M::Value, M::Output>,
+    {
+        self.run_input(vm, base, Input::Feed(&block), sink, options)
+    }
+
+    fn run_input<M, B, S>(
+        &self,
+        vm: &M,
+        base: &B,
+        input: Input<'_, M::Tx>,
+        sink: &mut S,
+        options: Options<'_, M::Key>,
+    ) -> Result<Summary, RunError<B::Error>>
+    where
+        M: Vm,
+        B: Base<Key = M::Key, Value = M::Value>,
+        S: Sink<M::Key, M::Value, M::Output>,
+    {
         #[cfg(feature = "rayon")]
         if parallel::inside_worker() {
             return Err(RunError::Reentrant);
         }
         #[cfg(feature = "rayon")]
         if let Some(pool) = &self.pool
-            && (self.config.mode == Mode::Parallel || txs.len() >= PARALLEL_FROM)
+            && (self.config.mode == Mode::Parallel || !input.is_shorter_than(PARALLEL_FROM))
             && let Some(turn) = pool.turn()
         {
-            return parallel::run(&turn, self.config.window, vm, base, txs, sink, options);
+            return parallel::run(&turn, self.config.window, vm, base, input, sink, options);
         }
-        sequential::run(vm, base, txs, sink, options)
+        sequential::run(vm, base, &input, sink, options)
     }
 }
 

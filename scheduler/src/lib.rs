@@ -21,6 +21,7 @@
 //! | [`Base`] | the state below the block |
 //! | [`Sink`] | takes the results in order and may skip a transaction or end the block |
 //! | [`Executor`] | owns the threads and runs blocks |
+//! | [`feed()`] | a block that grows while it is run |
 //! | [`Cancel`], [`Trace`] | end a run from outside, and tell what happened in it |
 //!
 //! Without the feature `rayon` there are no threads and only the sequential mode; results are the same.
@@ -83,12 +84,17 @@ mod config;
 mod delta;
 mod error;
 mod executor;
+mod feed;
+mod idle;
+mod input;
 mod keyed;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod scan;
 mod sequential;
 mod sink;
+mod sync;
+mod table;
 mod trace;
 mod types;
 mod vm;
@@ -99,6 +105,7 @@ pub use config::{Config, Mode};
 pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
 pub use executor::{Executor, Options, Summary};
+pub use feed::{Feed, Feeder, PushError, feed};
 pub use scan::SCAN_LIMIT;
 pub use sink::{Flow, Sink};
 pub use trace::{Trace, TxTrace};

@@ -15,9 +15,11 @@ use crate::cancel::Cancel;
 use crate::delta::{Delta, OutOfBounds};
 use crate::error::RunError;
 use crate::executor::{Options, Summary};
+use crate::input::Input;
 use crate::keyed::KeyedVec;
 use crate::scan::{self, Ranged, SCAN_LIMIT};
 use crate::sink::{Flow, Sink};
+use crate::trace::TxTrace;
 use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View, Vm};
 
@@ -51,11 +53,11 @@ enum Failure<E: Error + 'static> {
     Unordered,
 }
 
-/// Runs the block; `txs` has no more transactions than there are indices.
+/// Runs the block.
 pub(crate) fn run<M, B, S>(
     vm: &M,
     base: &B,
-    txs: &[M::Tx],
+    input: &Input<'_, M::Tx>,
     sink: &mut S,
     mut options: Options<'_, M::Key>,
 ) -> Result<Summary, RunError<B::Error>>
@@ -71,12 +73,17 @@ where
     let mut writes = KeyedVec::default();
     let mut worker = None;
     let mut summary = Summary::default();
-    for (index, tx) in (0..).map(TxIndex::new).zip(txs) {
-        if options.cancel.is_some_and(Cancel::is_cancelled) {
-            return Err(RunError::Cancelled { index });
+    for index in (0..).map(TxIndex::new) {
+        input.wait_for(index, options.cancel);
+        if input.ends_at(index) {
+            break;
         }
+        let not_cancelled = !options.cancel.is_some_and(Cancel::is_cancelled);
+        let Some(tx) = input.get(index).filter(|_| not_cancelled) else {
+            return Err(RunError::Cancelled { index });
+        };
         writes.clear();
-        summary.executions += 1;
+        summary.executions = summary.executions.saturating_add(1);
         let mut view = OverlayView {
             overlay: &mut overlay,
             base,
@@ -103,16 +110,23 @@ where
         writes.sort();
         let flow = sink.commit(index, output, writes.as_slice());
         if let Some(trace) = &mut options.trace {
-            trace.committed(index, 1, None, 0);
+            trace.committed(TxTrace {
+                index,
+                runs: 1,
+                conflict: None,
+                waits: 0,
+                waited_on: None,
+                committed_at: 0,
+            });
         }
         match flow {
             Flow::Continue | Flow::CutAfter => {
                 for (key, value) in writes.drain() {
                     overlay.insert(key, value);
                 }
-                summary.committed += 1;
+                summary.committed = summary.committed.saturating_add(1);
             }
-            Flow::Skip => summary.skipped += 1,
+            Flow::Skip => summary.skipped = summary.skipped.saturating_add(1),
             Flow::CutBefore => {}
         }
         if matches!(flow, Flow::CutAfter | Flow::CutBefore) {

@@ -24,8 +24,10 @@ pub struct TxTrace<K> {
     pub runs: u32,
     /// The key that made its result worthless when its turn came: it had read something there that was no longer so.
     pub conflict: Option<K>,
-    /// How many times it was put behind a lower transaction that was about to write what it read.
+    /// How many times it was put behind a lower transaction that was about to write what it read, or that a hint named.
     pub waits: u32,
+    /// The key that it had read when it was put there last; none where a hint did it.
+    pub waited_on: Option<K>,
     /// When the sink was given its output, in ticks.
     pub committed_at: u64,
 }
@@ -45,29 +47,28 @@ impl<K> Trace<K> {
         &self.transactions
     }
 
-    /// Takes note of a commit.
-    pub(crate) fn committed(&mut self, index: TxIndex, runs: u32, conflict: Option<K>, waits: u32) {
+    /// Takes note of a commit, now.
+    pub(crate) fn committed(&mut self, traced: TxTrace<K>) {
         self.transactions.push(TxTrace {
-            index,
-            runs,
-            conflict,
-            waits,
             committed_at: (self.clock)(),
+            ..traced
         });
     }
 }
 
 impl<K: Clone + Ord> Trace<K> {
-    /// The keys that caused the most conflicts with how many they caused, most first, at most `most` of them.
+    /// The keys on which most transactions had conflicts or waited, with how many did, most first, at most `most` of them.
     #[must_use]
     pub fn hottest(&self, most: usize) -> Vec<(K, usize)> {
-        let mut counts = BTreeMap::new();
-        for key in self
-            .transactions
-            .iter()
-            .filter_map(|traced| traced.conflict.as_ref())
-        {
-            *counts.entry(key).or_insert(0_usize) += 1;
+        let mut counts: BTreeMap<&K, usize> = BTreeMap::new();
+        for traced in &self.transactions {
+            let waited_on = traced.waited_on.as_ref();
+            // A transaction that met another twice on one key counts once.
+            let other = waited_on.filter(|key| Some(*key) != traced.conflict.as_ref());
+            for key in traced.conflict.iter().chain(other) {
+                let count = counts.entry(key).or_default();
+                *count = count.saturating_add(1);
+            }
         }
         let mut hottest: Vec<(K, usize)> = counts
             .into_iter()

@@ -24,7 +24,7 @@ pub trait Vm: Sync {
     /// What can be added to a value without reading it; [`NoDelta`](crate::NoDelta) if nothing can.
     type Delta: Delta<Self::Value>;
     /// A transaction.
-    type Tx: Sync;
+    type Tx: Send + Sync;
     /// What a transaction leaves beside its writes, for instance a receipt.
     type Output: Send;
     /// Scratch state that one thread reuses over its transactions. It must not carry a result from one to the next.

@@ -10,14 +10,16 @@
 
 use std::error::Error;
 use std::mem;
+use std::ops::Range;
 use std::sync::TryLockError;
 
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
-use super::sync::{Ordering, fence, lock};
 use super::validate::first_stale;
 use super::view::Halt;
+use crate::sync::{Ordering, fence};
+
 use super::window::Window;
 use crate::attempt::Outcome;
 use crate::base::Base;
@@ -25,7 +27,7 @@ use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::executor::Summary;
 use crate::sink::{Flow, Sink};
-use crate::trace::Trace;
+use crate::trace::{Trace, TxTrace};
 use crate::types::{TxIndex, Version};
 use crate::vm::Vm;
 
@@ -56,9 +58,11 @@ impl<'a, K, S, E: Error> Committer<'a, K, S, E> {
 
 /// What the committer found at the frontier.
 enum Turn {
-    /// A final result lies in the committer's record.
-    Settled(Version),
-    /// Someone else has the transaction and will look here when it is done.
+    /// The result of a run ahead was found to be final; it lies in the committer's record and is visible.
+    Held(Version),
+    /// The transaction was run on final state; its result lies in the committer's record and is not visible yet.
+    Ran(Version),
+    /// Someone else has the transaction and will look here when it is done; or there is none yet.
     Owned,
 }
 
@@ -71,7 +75,7 @@ where
     /// Commits what can be committed, unless someone else is at it; `true` if that was something.
     pub(crate) fn commit(&self, scratch: &mut Scratch<M>) -> bool {
         let mut progressed = false;
-        while !self.progress.is_over() && self.frontier_waits() {
+        while !self.progress.is_over() && self.frontier_waits(&scratch.batch) {
             // Pairs with the fence below: a worker whose try fails was seen by the holder after it unlocked.
             fence(Ordering::SeqCst);
             let mut committer = match self.committer.try_lock() {
@@ -86,11 +90,11 @@ where
                     break;
                 }
                 match self.settle(&mut committer, scratch) {
-                    Ok(Turn::Settled(version)) => {
-                        self.deliver(version, &mut committer, scratch);
+                    Ok(Turn::Owned) => break,
+                    Ok(turn) => {
+                        self.deliver(&turn, &mut committer, scratch);
                         progressed = true;
                     }
-                    Ok(Turn::Owned) => break,
                     Err(error) => {
                         committer.error = error;
                         self.end();
@@ -104,12 +108,23 @@ where
         progressed
     }
 
-    /// Whether the transaction at the frontier waits for a committer.
-    pub(crate) fn frontier_waits(&self) -> bool {
+    /// Whether the transaction at the frontier waits for a committer: it has left its owner, or was handed out to nobody,
+    /// or to the caller, whose batch this is.
+    pub(crate) fn frontier_waits(&self, batch: &Range<u32>) -> bool {
         let frontier = self.progress.frontier();
+        if batch.start == frontier.get() && !batch.is_empty() {
+            return true;
+        }
         let seen = self.ring.of(frontier).status.load();
         // Another name means that the frontier has moved on meanwhile; then look again.
-        seen.phase != Phase::Executing || seen.version.tx != frontier
+        seen.phase != Phase::Executing
+            || seen.version.tx != frontier
+            || self.progress.cursor() <= frontier && frontier.get() < self.input.total()
+    }
+
+    /// Whether every transaction of the block is committed.
+    pub(crate) fn is_done(&self) -> bool {
+        self.input.ends_at(self.progress.frontier())
     }
 
     /// Whether the caller wants the run to end.
@@ -117,8 +132,12 @@ where
         self.cancel.is_some_and(Cancel::is_cancelled)
     }
 
-    /// Ends a cancelled run, unless a committer is at work, who will do so.
-    pub(crate) fn end_if_cancelled(&self) {
+    /// Ends a run whose last transaction is committed, or that was cancelled; unless a committer is at work, who will look
+    /// at the switch.
+    pub(crate) fn end_if_done_or_cancelled(&self) {
+        if self.is_done() {
+            return self.end();
+        }
         if self.is_cancelled()
             && let Ok(mut committer) = self.committer.try_lock()
         {
@@ -127,11 +146,11 @@ where
     }
 
     fn end_cancelled(&self, committer: &mut Committer<'_, M::Key, S, B::Error>) {
-        if !self.progress.is_over() {
+        if !self.progress.is_over() && !self.is_done() {
             let index = self.progress.frontier();
             committer.error = Some(RunError::Cancelled { index });
-            self.end();
         }
+        self.end();
     }
 
     /// Ends the run.
@@ -149,6 +168,18 @@ where
     ) -> Result<Turn, Option<RunError<B::Error>>> {
         let tx = self.progress.frontier();
         committer.conflict = None;
+        if self.progress.cursor() == tx
+            && let Some(batch) = self.progress.take(self.input.total(), true)
+        {
+            // Nobody has a batch while the cursor is at the frontier, so this worker's is empty.
+            scratch.batch = batch;
+        }
+        if scratch.batch.start == tx.get()
+            && let Some(version) = scratch.next_of_batch()
+        {
+            committer.window.ran_in_place();
+            return self.run_in_place(version, scratch);
+        }
         let slot = self.ring.of(tx);
         let seen = slot.status.load();
         if seen.version.tx != tx {
@@ -160,31 +191,39 @@ where
         if !slot.status.claim(seen) {
             return Ok(Turn::Owned);
         }
-        let version = seen.version;
         if seen.phase == Phase::Executed {
-            {
-                let mut shelf = lock(&slot.shelf);
-                mem::swap(&mut shelf.record, &mut scratch.record);
-            }
-            if !matches!(scratch.record.outcome, Some(Outcome::Output(_))) {
-                // Whether it fails on final state, too, only a run there can tell: a read that ended it is not in its
-                // read set. It has published nothing.
-                return self.run_in_place(next_incarnation(version), scratch);
-            }
-            let conflict = &mut committer.conflict;
-            if self.holds(tx, scratch, conflict)
-                && self.settle_additions(version, &mut scratch.record, conflict)
-            {
-                committer.window.held();
-                return Ok(Turn::Settled(version));
-            }
-            committer.window.conflicted();
-            committer.summary.conflicts += 1;
-            self.run_again(next_incarnation(version), scratch)
-        } else {
-            committer.window.ran_in_place();
-            self.run_in_place(version, scratch)
+            return self.settle_executed(seen.version, committer, scratch);
         }
+        committer.window.ran_in_place();
+        self.run_in_place(seen.version, scratch)
+    }
+
+    /// Validates the result of a run ahead, which the committer owns, and runs the transaction again if it fails.
+    fn settle_executed(
+        &self,
+        version: Version,
+        committer: &mut Committer<'_, M::Key, S, B::Error>,
+        scratch: &mut Scratch<M>,
+    ) -> Result<Turn, Option<RunError<B::Error>>> {
+        let shelf = &self.ring.of(version.tx).shelf;
+        mem::swap(&mut shelf.lock().record, &mut scratch.record);
+        if !matches!(scratch.record.outcome, Some(Outcome::Output(_))) {
+            // Whether it fails on final state, too, only a run there can tell: a read that ended it is not in its
+            // read set. It has published nothing.
+            return self.run_in_place(next_incarnation(version), scratch);
+        }
+        let conflict = &mut committer.conflict;
+        if self.holds(version.tx, scratch, conflict)
+            && self.settle_additions(version, &mut scratch.record, conflict)
+        {
+            committer.window.held();
+            return Ok(Turn::Held(version));
+        }
+        committer.window.conflicted();
+        committer.summary.conflicts = committer.summary.conflicts.saturating_add(1);
+        mem::swap(&mut scratch.record.ids, &mut scratch.visible);
+        self.estimate_visible(version.tx, scratch);
+        self.run_in_place(next_incarnation(version), scratch)
     }
 
     /// Whether all that the record's run has read is final.
@@ -199,27 +238,6 @@ where
         }
     }
 
-    /// Runs the transaction anew in the place of a run whose writes are visible.
-    fn run_again(
-        &self,
-        version: Version,
-        scratch: &mut Scratch<M>,
-    ) -> Result<Turn, Option<RunError<B::Error>>> {
-        let visible = mem::take(&mut scratch.record.ids);
-        for id in &visible {
-            self.memory.estimate(*id, version.tx);
-        }
-        let turn = self.run_in_place(version, scratch);
-        let mut written = scratch.record.ids.clone();
-        written.sort_unstable();
-        for id in visible {
-            if written.binary_search(&id).is_err() {
-                self.memory.remove(id, version.tx);
-            }
-        }
-        turn
-    }
-
     /// Runs the transaction on final state.
     fn run_in_place(
         &self,
@@ -228,18 +246,17 @@ where
     ) -> Result<Turn, Option<RunError<B::Error>>> {
         let index = version.tx;
         // Others may run ahead meanwhile.
-        self.idle.ring(|| self.progress.is_open());
+        self.idle.ring(|| self.has_work_for_many());
         match self.execute(index, true, scratch) {
             None => {
                 Self::close(&mut scratch.record);
-                self.publish(version, scratch);
-                Ok(Turn::Settled(version))
+                Ok(Turn::Ran(version))
             }
             Some(Halt::Base(source)) => Err(Some(RunError::Base { index, source })),
             Some(Halt::Unordered) => Err(Some(RunError::Unordered { index })),
             Some(Halt::Cancelled) => Err(Some(RunError::Cancelled { index })),
             Some(Halt::Over) => Err(None),
-            Some(Halt::Blocked(_) | Halt::Stale) => Err(Some(RunError::Internal {
+            Some(Halt::Blocked(..) | Halt::Stale) => Err(Some(RunError::Internal {
                 index,
                 what: "final state was not final",
             })),
@@ -249,45 +266,37 @@ where
     /// Gives the record to the sink and moves the frontier on.
     fn deliver(
         &self,
-        version: Version,
+        turn: &Turn,
         committer: &mut Committer<'_, M::Key, S, B::Error>,
         scratch: &mut Scratch<M>,
     ) {
+        let (Turn::Held(version) | Turn::Ran(version)) = *turn else {
+            return;
+        };
         let index = version.tx;
         let record = &mut scratch.record;
-        let output = match record.outcome.take() {
-            Some(Outcome::Output(output)) => output,
-            Some(Outcome::Panicked(message)) => {
-                committer.error = Some(RunError::Panicked { index, message });
-                return self.end();
-            }
-            Some(Outcome::Fatal(source)) => {
-                committer.error = Some(RunError::Fatal { index, source });
-                return self.end();
-            }
-            None => {
-                committer.error = Some(RunError::Internal {
-                    index,
-                    what: "a run left nothing",
-                });
+        let output = match final_output(index, record.outcome.take()) {
+            Ok(output) => output,
+            Err(error) => {
+                committer.error = Some(error);
                 return self.end();
             }
         };
-        let flow = committer
-            .sink
-            .commit(index, output, record.writes.as_slice());
-        if let Some(trace) = &mut committer.trace {
-            let waits = self.ring.of(index).waits.swap(0, Ordering::Relaxed);
-            let runs = version.incarnation.get().saturating_add(1);
-            trace.committed(index, runs, committer.conflict.take(), waits);
-        }
+        let writes = record.writes.as_slice();
+        let flow = committer.sink.commit(index, output, writes);
+        self.note(version, committer);
+        let summary = &mut committer.summary;
         match flow {
-            Flow::Continue | Flow::CutAfter => committer.summary.committed += 1,
-            Flow::Skip => {
-                committer.summary.skipped += 1;
-                for id in &record.ids {
-                    self.memory.remove(*id, index);
+            Flow::Continue | Flow::CutAfter => {
+                summary.committed = summary.committed.saturating_add(1);
+                if matches!(turn, Turn::Ran(_)) {
+                    self.finish(version, scratch);
                 }
+            }
+            Flow::Skip => {
+                summary.skipped = summary.skipped.saturating_add(1);
+                scratch.visible.append(&mut scratch.record.ids);
+                self.remove_unwritten(index, scratch);
             }
             Flow::CutBefore => {}
         }
@@ -298,27 +307,58 @@ where
         self.advance(index, committer.window.size());
     }
 
+    /// Takes note of a commit for the trace.
+    fn note(&self, version: Version, committer: &mut Committer<'_, M::Key, S, B::Error>) {
+        let Some(trace) = &mut committer.trace else {
+            return;
+        };
+        let (waits, waited_on) = {
+            let mut shelf = self.ring.of(version.tx).shelf.lock();
+            (mem::take(&mut shelf.waits), shelf.waited_on.take())
+        };
+        trace.committed(TxTrace {
+            index: version.tx,
+            runs: version.incarnation.get().saturating_add(1),
+            conflict: committer.conflict.take(),
+            waits,
+            waited_on,
+            committed_at: 0,
+        });
+    }
+
     /// Moves the frontier beyond `tx` and wakes who waited for it.
     fn advance(&self, tx: TxIndex, window: u32) {
         let slot = self.ring.of(tx);
         slot.status.hand_over(self.ring.successor(tx));
-        let waiters = if self.requeue.has_blocked() {
-            mem::take(&mut lock(&slot.shelf).waiters)
-        } else {
-            Vec::new()
-        };
-        if !waiters.is_empty() {
+        self.progress.advance(window);
+        if self.requeue.has_blocked() {
+            let waiters = mem::take(&mut slot.shelf.lock().waiters);
             self.requeue.unblock(waiters.len());
-        }
-        if self.progress.advance(window) {
-            return self.end();
-        }
-        for waiter in waiters {
-            if self.ring.of(waiter).status.wake(waiter) {
-                self.requeue.push(waiter);
+            for waiter in waiters {
+                if self.ring.of(waiter).status.wake(waiter) {
+                    self.requeue.push(waiter);
+                }
             }
         }
-        self.idle
-            .ring(|| self.progress.is_open() || !self.requeue.is_empty());
+        if self.is_done() {
+            return self.end();
+        }
+        self.idle.ring(|| self.has_work_for_many());
+    }
+}
+
+/// The output of a run on final state; what else it may have left ends the block.
+fn final_output<O, E: Error>(
+    index: TxIndex,
+    outcome: Option<Outcome<O>>,
+) -> Result<O, RunError<E>> {
+    match outcome {
+        Some(Outcome::Output(output)) => Ok(output),
+        Some(Outcome::Panicked(message)) => Err(RunError::Panicked { index, message }),
+        Some(Outcome::Fatal(source)) => Err(RunError::Fatal { index, source }),
+        None => Err(RunError::Internal {
+            index,
+            what: "a run left nothing",
+        }),
     }
 }

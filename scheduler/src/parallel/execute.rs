@@ -1,6 +1,9 @@
 //! One run of one transaction, and the publication of its writes.
 
-use super::names::Names;
+use std::ops::Range;
+
+use super::cell::Readers;
+use super::memory::KeyId;
 use super::run::Run;
 use super::slot::{Record, SumState};
 use super::view::{Ground, Halt, RunView, Sets};
@@ -20,18 +23,20 @@ pub(crate) struct Scratch<M: Vm> {
     pub(crate) worker: Option<M::Worker>,
     /// What the last run left; emptied before the next.
     pub(crate) record: RecordOf<M>,
-    /// The numbers of keys that it has met.
-    pub(crate) names: Names<M::Key>,
+    /// What an earlier run of the transaction has made visible, until the next one has ended. Else empty.
+    pub(crate) visible: Vec<KeyId>,
+    /// Transactions that the cursor has given to this worker.
+    pub(crate) batch: Range<u32>,
     pub(crate) executions: u64,
 }
 
-impl<M: Vm> Scratch<M> {
-    /// For a block of so many transactions.
-    pub(crate) fn new(txs: usize) -> Self {
+impl<M: Vm> Default for Scratch<M> {
+    fn default() -> Self {
         Self {
             worker: None,
             record: Record::default(),
-            names: Names::new(txs.saturating_mul(2)),
+            visible: Vec::new(),
+            batch: 0..0,
             executions: 0,
         }
     }
@@ -50,14 +55,14 @@ where
         tx: TxIndex,
         in_place: bool,
         scratch: &mut Scratch<M>,
-    ) -> Option<Halt<B::Error>> {
-        scratch.executions += 1;
+    ) -> Option<Halt<M::Key, B::Error>> {
+        scratch.executions = scratch.executions.saturating_add(1);
         let record = &mut scratch.record;
-        record.reads.clear();
-        record.writes.clear();
-        record.adds.clear();
-        record.regions.clear();
-        record.ids.clear();
+        record.clear();
+        let Some(transaction) = self.input.get(tx) else {
+            debug_assert!(false, "a transaction was handed out that is not there");
+            return Some(Halt::Stale);
+        };
         let ground = Ground {
             memory: &self.memory,
             base: self.base,
@@ -69,16 +74,9 @@ where
             regions: &mut record.regions,
             writes: &mut record.writes,
             adds: &mut record.adds,
-            names: &mut scratch.names,
         };
         let mut view = RunView::new(ground, tx, in_place, sets);
-        let outcome = attempt(
-            self.vm,
-            &mut scratch.worker,
-            tx,
-            &self.txs[tx.as_usize()],
-            &mut view,
-        );
+        let outcome = attempt(self.vm, &mut scratch.worker, tx, transaction, &mut view);
         let halt = view.into_halt();
         if !matches!(outcome, Outcome::Output(_)) {
             record.writes.clear();
@@ -90,33 +88,87 @@ where
 
     /// Makes the writes and additions of the last run visible to higher transactions.
     pub(crate) fn publish(&self, version: Version, scratch: &mut Scratch<M>) {
-        let Scratch { record, names, .. } = scratch;
+        let record = &mut scratch.record;
         record.writes.sort();
         let frontier = self.progress.frontier();
+        let mut readers = Readers::Below;
         for (key, value) in record.writes.as_slice() {
-            let id = record
-                .reads
-                .get(key)
-                .map_or_else(|| names.intern(&self.memory, key), |read| read.id);
+            let id = self.id_of(record, key);
             record.ids.push(id);
-            self.memory.write(id, version, value.clone(), frontier);
+            let found = self.memory.write(id, version, value.clone(), frontier);
+            readers = readers.max(found);
         }
         for (_, sum) in record.adds.as_slice() {
             if sum.state == SumState::Open && sum.additions.any() {
                 record.ids.push(sum.id);
-                self.memory
-                    .add(sum.id, version, sum.additions.clone(), frontier);
+                let additions = sum.additions.clone();
+                let found = self.memory.add(sum.id, version, additions, frontier);
+                readers = readers.max(found);
             }
+        }
+        if readers == Readers::Above {
+            self.progress.suspect_above(version.tx);
         }
     }
 
-    /// Turns the additions of a run on final state into writes; nothing is to be checked about them.
+    /// Makes the writes of a run on final state final for higher transactions, and takes them out of the record.
+    pub(crate) fn finish(&self, version: Version, scratch: &mut Scratch<M>) {
+        let record = &mut scratch.record;
+        let mut writes = std::mem::take(&mut record.writes);
+        let mut readers = Readers::Below;
+        for (key, value) in writes.drain() {
+            let id = self.id_of(record, &key);
+            if !scratch.visible.is_empty() {
+                record.ids.push(id);
+            }
+            readers = readers.max(self.memory.finish(id, version, value));
+        }
+        record.writes = writes;
+        if readers == Readers::Above {
+            self.progress.suspect_above(version.tx);
+        }
+        self.remove_unwritten(version.tx, scratch);
+    }
+
+    /// The number of a key that the run has written: known if it has read it.
+    fn id_of(&self, record: &RecordOf<M>, key: &M::Key) -> KeyId {
+        let read = record.reads.get(key);
+        read.map_or_else(|| self.memory.intern(key), |read| read.id)
+    }
+
+    /// Marks what an earlier run has made visible as about to come again.
+    pub(crate) fn estimate_visible(&self, tx: TxIndex, scratch: &Scratch<M>) {
+        for id in &scratch.visible {
+            self.memory.estimate(*id, tx);
+        }
+    }
+
+    /// Takes back what an earlier run has made visible and the last one has not written again.
+    pub(crate) fn remove_unwritten(&self, tx: TxIndex, scratch: &mut Scratch<M>) {
+        if scratch.visible.is_empty() {
+            return;
+        }
+        let mut readers = Readers::Below;
+        let written = &mut scratch.record.ids;
+        written.sort_unstable();
+        for id in scratch.visible.drain(..) {
+            if written.binary_search(&id).is_err() {
+                readers = readers.max(self.memory.remove(id, tx));
+            }
+        }
+        if readers == Readers::Above {
+            self.progress.suspect_above(tx);
+        }
+    }
+
+    /// Turns the additions of a run on final state into writes; nothing is to be checked about them. Sorts the writes.
     pub(crate) fn close(record: &mut RecordOf<M>) {
         for (key, sum) in record.adds.drain() {
             if sum.state == SumState::Open && sum.additions.any() {
                 record.writes.push(key, sum.now);
             }
         }
+        record.writes.sort();
     }
 
     /// Whether every addition of a run ahead has on final state the outcome that it had. If so, they become writes of the
@@ -127,16 +179,13 @@ where
         record: &mut RecordOf<M>,
         conflict: &mut Option<M::Key>,
     ) -> bool {
-        let frontier = self.progress.frontier();
         for (key, sum) in record.adds.drain() {
             let made = match sum.state {
                 SumState::Read => continue,
-                SumState::Open if sum.additions.any() => {
-                    let made = self
-                        .memory
-                        .settle(sum.id, version, &sum.additions, frontier);
-                    made.map(Some)
-                }
+                SumState::Open if sum.additions.any() => self
+                    .memory
+                    .settle(sum.id, version, &sum.additions)
+                    .map(Some),
                 SumState::Open | SumState::Overwritten => self
                     .memory
                     .repeat(sum.id, version.tx, &sum.additions)

@@ -4,49 +4,91 @@
 //! frontier it waits for nobody; so a wrong hint costs time and nothing else.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use foldhash::quality::RandomState;
 
+use crate::input::Input;
+use crate::sync::{Mutex, lock};
 use crate::types::TxIndex;
 use crate::vm::Vm;
 
 /// For each transaction the last lower one that names one of its keys.
-#[derive(Debug)]
-pub(crate) struct Hints {
-    /// One more than its position, 0 for none; empty if the Vm has no hints at all.
-    before: Vec<u32>,
+pub(crate) enum Hints<K> {
+    /// Of a block that is all there. Empty if the Vm has no hints at all.
+    Whole(Vec<u32>),
+    /// Of a block that still grows: found when they are asked for.
+    Growing(Mutex<Chains<K>>),
 }
 
-impl Hints {
-    /// Asks the Vm about every transaction; `txs` has no more of them than there are indices.
-    pub(crate) fn of<M: Vm>(vm: &M, txs: &[M::Tx]) -> Self {
-        let mut before = Vec::new();
-        let mut last: HashMap<M::Key, u32, RandomState> = HashMap::default();
-        let mut keys = Vec::new();
-        for (position, tx) in (0_u32..).zip(txs) {
-            keys.clear();
-            vm.hints(TxIndex::new(position), tx, &mut keys);
-            if keys.is_empty() {
-                continue;
+/// What has been asked so far.
+pub(crate) struct Chains<K> {
+    /// How many transactions the Vm was asked about.
+    asked: u32,
+    /// One more than the position of whom each waits for, 0 for none; those behind its end wait for none.
+    before: Vec<u32>,
+    /// One more than the position of the last transaction that names a key.
+    last: HashMap<K, u32, RandomState>,
+}
+
+impl<K: Eq + Hash> Hints<K> {
+    /// Asks the Vm about every transaction that is there.
+    pub(crate) fn of<M: Vm<Key = K>>(vm: &M, input: &Input<'_, M::Tx>) -> Self {
+        let mut chains = Chains {
+            asked: 0,
+            before: Vec::new(),
+            last: HashMap::default(),
+        };
+        match input {
+            Input::Slice(_) => {
+                chains.ask(vm, input, input.total());
+                Self::Whole(chains.before)
             }
-            let named = position.saturating_add(1);
-            let lower = keys.drain(..).filter_map(|key| last.insert(key, named));
-            // A transaction that names a key twice does not wait for itself.
-            let latest = lower.filter(|lower| *lower < named).max();
-            if let Some(latest) = latest {
-                before.resize(txs.len(), 0);
-                if let Some(entry) = before.get_mut(position as usize) {
-                    *entry = latest;
-                }
-            }
+            Input::Feed(_) => Self::Growing(Mutex::new(chains)),
         }
-        Self { before }
     }
 
-    /// The transaction that `tx` should wait for.
+    /// The transaction that `tx`, which is there, should wait for.
     #[inline]
-    pub(crate) fn before(&self, tx: TxIndex) -> Option<TxIndex> {
-        let before = self.before.get(tx.as_usize()).copied()?;
-        before.checked_sub(1).map(TxIndex::new)
+    pub(crate) fn before<M>(&self, vm: &M, input: &Input<'_, M::Tx>, tx: TxIndex) -> Option<TxIndex>
+    where
+        M: Vm<Key = K>,
+    {
+        match self {
+            Self::Whole(before) => entry(before, tx),
+            Self::Growing(chains) => {
+                let mut chains = lock(chains);
+                chains.ask(vm, input, tx.get().saturating_add(1));
+                entry(&chains.before, tx)
+            }
+        }
+    }
+}
+
+fn entry(before: &[u32], tx: TxIndex) -> Option<TxIndex> {
+    let before = before.get(tx.as_usize()).copied()?;
+    before.checked_sub(1).map(TxIndex::new)
+}
+
+impl<K: Eq + Hash> Chains<K> {
+    /// Asks the Vm about all transactions below `end` that it has not been asked about.
+    fn ask<M: Vm<Key = K>>(&mut self, vm: &M, input: &Input<'_, M::Tx>, end: u32) {
+        let mut keys = Vec::new();
+        for position in self.asked..end {
+            let index = TxIndex::new(position);
+            let Some(tx) = input.get(index) else { return };
+            keys.clear();
+            vm.hints(index, tx, &mut keys);
+            let named = position.saturating_add(1);
+            self.asked = named;
+            let lower = keys
+                .drain(..)
+                .filter_map(|key| self.last.insert(key, named));
+            // A transaction that names a key twice does not wait for itself.
+            if let Some(latest) = lower.filter(|lower| *lower < named).max() {
+                self.before.resize(index.as_usize(), 0);
+                self.before.push(latest);
+            }
+        }
     }
 }

@@ -2,62 +2,129 @@
 //!
 //! A key is interned once to a dense number; the map from key to number serves for nothing else, and no guard of it
 //! lives longer than one look-up, so none is held while a Vm or a base runs. Key identity is the full key.
+//!
+//! Invariant: the number of a key does not change within a run. The directory of recent keys may forget one at any time,
+//! and whom it names is compared by the full key; so it is never wrong, and the map is asked where it is silent.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::ops::Bound;
-use std::sync::PoisonError;
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use foldhash::quality::RandomState;
 
-use super::cell::{Cell, Found, Origin};
+use super::cell::{Cell, Found, Origin, Readers};
+use super::lock::{Guard, Lock};
 use super::ordered::Ordered;
-use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
-use super::table::Table;
 use crate::delta::{Additions, Delta};
+use crate::sync::{AtomicU32, AtomicU64, OnceLock, Ordering};
+use crate::table::Table;
 use crate::types::{TxIndex, Version};
 
 /// The most keys that room is made for at once; beyond it grows as it needs to.
 const ROOM_LIMIT: usize = 1 << 16;
+/// The most places of the directory.
+const DIRECTORY_LIMIT: usize = 1 << 18;
+/// A key is looked for in so many neighbouring places, a power of two of them.
+const PLACES: usize = 4;
 
 /// The number of a key within one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct KeyId(usize);
+pub(crate) struct KeyId(u32);
+
+/// A key and what was written under it.
+struct Interned<K, V, D> {
+    key: OnceLock<K>,
+    cell: Lock<Cell<V, D>>,
+}
+
+impl<K, V, D> Default for Interned<K, V, D> {
+    fn default() -> Self {
+        Self {
+            key: OnceLock::new(),
+            cell: Lock::new(Cell::default()),
+        }
+    }
+}
 
 /// The memory of one run.
 pub(crate) struct MvMemory<K, V, D> {
     ids: DashMap<K, KeyId, RandomState>,
+    hasher: RandomState,
+    /// Half of a key's hash and one more than its number, or 0. A power of two of places.
+    directory: Box<[AtomicU64]>,
     ordered: Ordered<K>,
-    next: AtomicUsize,
-    cells: Table<Mutex<Cell<V, D>>>,
+    next: AtomicU32,
+    interned: Table<Interned<K, V, D>>,
 }
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     /// An empty memory with room for so many keys.
     pub(crate) fn new(keys: usize) -> Self {
+        let places = keys.saturating_mul(2).clamp(PLACES, DIRECTORY_LIMIT);
         Self {
             ids: DashMap::with_capacity_and_hasher(keys.min(ROOM_LIMIT), RandomState::default()),
+            hasher: RandomState::default(),
+            directory: (0..places.next_power_of_two())
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             ordered: Ordered::default(),
-            next: AtomicUsize::new(0),
-            cells: Table::new(),
+            next: AtomicU32::new(0),
+            interned: Table::new(),
         }
     }
 
     /// The number of `key`, the same for every equal key.
+    #[inline]
     pub(crate) fn intern(&self, key: &K) -> KeyId {
-        if let Some(id) = self.ids.get(key) {
-            return *id;
+        let hash = self.hasher.hash_one(key);
+        for place in self.places(hash) {
+            // Pairs with the store in `look_up`, so that whom the word names can be seen here.
+            let word = place.load(Ordering::Acquire);
+            if word >> 32 == hash >> 32
+                && let Some(id) = unpack(word)
+                && self.interned(id).key.get() == Some(key)
+            {
+                return id;
+            }
         }
-        match self.ids.entry(key.clone()) {
+        self.look_up(key, hash)
+    }
+
+    /// Asks the map, and notes the answer in the directory.
+    #[cold]
+    fn look_up(&self, key: &K, hash: u64) -> KeyId {
+        let id = match self.ids.entry(key.clone()) {
             Entry::Occupied(entry) => *entry.get(),
             // Under the map's lock, so a key gets one number; the count itself orders nothing.
             Entry::Vacant(entry) => {
                 let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
+                // A number is given once, so the place is empty.
+                let _ = self.interned(id).key.set(key.clone());
                 self.ordered.note(key, id);
                 *entry.insert(id)
             }
+        };
+        let mut places = self.places(hash);
+        // Whichever of two writers is later stays; the other's key will be looked up again.
+        let free = places
+            .clone()
+            .find(|place| place.load(Ordering::Relaxed) == 0);
+        if let Some(place) = free.or_else(|| places.next()) {
+            place.store(pack(hash, id), Ordering::Release);
         }
+        id
+    }
+
+    /// Where a key with this hash may be noted.
+    #[inline]
+    fn places(&self, hash: u64) -> impl Iterator<Item = &AtomicU64> + Clone {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "any bits of the hash will do"
+        )]
+        let start = hash as usize & self.directory.len().wrapping_sub(1) & !(PLACES - 1);
+        self.directory.iter().skip(start).take(PLACES)
     }
 
     /// Every key between two bounds, which are not empty, that has a number.
@@ -71,6 +138,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     }
 
     /// What `reader` sees under a key.
+    #[inline]
     pub(crate) fn read(&self, id: KeyId, reader: TxIndex) -> Found<V> {
         self.cell(id).read(reader)
     }
@@ -108,22 +176,22 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
         version: Version,
         additions: Additions<D>,
         frontier: TxIndex,
-    ) {
-        self.cell(id).add(version, additions, frontier);
+    ) -> Readers {
+        self.cell(id).add(version, additions, frontier)
     }
 
     /// Puts what they make of the final value below in the place of published additions; `None`, and nothing is done, if
-    /// one of them would have another outcome now.
+    /// one of them would have another outcome now. Their transaction stands at the frontier.
     pub(crate) fn settle(
         &self,
         id: KeyId,
         version: Version,
         additions: &Additions<D>,
-        frontier: TxIndex,
     ) -> Option<Option<V>> {
         let mut cell = self.cell(id);
         let value = cell.repeat(version.tx, additions)?;
-        cell.write(version, value.clone(), frontier);
+        // Who read the sum of these additions reads the same now.
+        cell.write(version, value.clone(), version.tx);
         Some(value)
     }
 
@@ -133,26 +201,58 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     }
 
     /// Publishes a write. All below `frontier` is final.
-    pub(crate) fn write(&self, id: KeyId, version: Version, value: Option<V>, frontier: TxIndex) {
-        self.cell(id).write(version, value, frontier);
+    pub(crate) fn write(
+        &self,
+        id: KeyId,
+        version: Version,
+        value: Option<V>,
+        frontier: TxIndex,
+    ) -> Readers {
+        self.cell(id).write(version, value, frontier)
     }
 
-    /// Marks that `tx` is about to write a key again.
+    /// Publishes a write that is final, as is all below it.
+    #[inline]
+    pub(crate) fn finish(&self, id: KeyId, version: Version, value: Option<V>) -> Readers {
+        self.cell(id).finish(version, value)
+    }
+
+    /// Marks a published write as about to come again.
     pub(crate) fn estimate(&self, id: KeyId, tx: TxIndex) {
         self.cell(id).estimate(tx);
     }
 
-    /// Takes a write away.
-    pub(crate) fn remove(&self, id: KeyId, tx: TxIndex) {
-        self.cell(id).remove(tx);
+    /// Takes a published write back.
+    pub(crate) fn remove(&self, id: KeyId, tx: TxIndex) -> Readers {
+        self.cell(id).remove(tx)
     }
 
-    fn cell(&self, id: KeyId) -> MutexGuard<'_, Cell<V, D>> {
-        self.cells
-            .at(id.0)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn interned(&self, id: KeyId) -> &Interned<K, V, D> {
+        self.interned.at(id.0 as usize)
     }
+
+    #[inline]
+    fn cell(&self, id: KeyId) -> Guard<'_, Cell<V, D>> {
+        self.interned(id).cell.lock()
+    }
+}
+
+/// A word of the directory.
+fn pack(hash: u64, id: KeyId) -> u64 {
+    let number = u64::from(id.0).saturating_add(1);
+    // The last number of all does not fit and is not noted.
+    if number >> 32 == 0 {
+        hash >> 32 << 32 | number
+    } else {
+        0
+    }
+}
+
+/// The number in it.
+fn unpack(word: u64) -> Option<KeyId> {
+    let number = u32::try_from(word & u64::from(u32::MAX)).ok()?;
+    number.checked_sub(1).map(KeyId)
 }
 
 #[cfg(test)]
@@ -180,5 +280,20 @@ mod tests {
         }
         let again: Vec<_> = (0..100).map(|key| memory.intern(&Colliding(key))).collect();
         assert_eq!(ids, again);
+    }
+
+    #[test]
+    fn keys_are_found_whether_the_directory_knows_them_or_not() {
+        for room in [0, 1, 100, 5_000] {
+            let memory = MvMemory::<u64, u8, NoDelta>::new(room);
+            let ids: Vec<_> = (0..2_000).map(|key| memory.intern(&key)).collect();
+            for (key, id) in (0..).zip(&ids) {
+                assert_eq!(memory.intern(&key), *id);
+            }
+            let mut distinct = ids.clone();
+            distinct.sort_unstable();
+            distinct.dedup();
+            assert_eq!(distinct.len(), ids.len());
+        }
     }
 }

@@ -1,20 +1,19 @@
 //! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
 //!
 //! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
-//! `progress` (frontier, cursor, window), `memory`, `names`, `ordered`, `cell` and `table` (what was
-//! written), `view` and `range` (what a run
-//! sees), `validate` (whether it still sees it),
-//! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `hints`, `window` and `idle` (what to do next).
+//! `progress` (frontier, cursor, window), `memory`, `ordered`, `cell` and `lock` (what was written), `view` and `range`
+//! (what a run sees), `validate` (whether it still sees it), `execute` (one run), `commit` (the frontier), `eager`
+//! (validation behind it), `worker` (the loop), `requeue`, `hints` and `window` (what to do next).
 //!
 //! No worker ever waits for a transaction: whoever reads what is about to change leaves its run and does something else.
 
 mod cell;
 mod commit;
+mod eager;
 mod execute;
 mod hints;
-mod idle;
+mod lock;
 mod memory;
-mod names;
 mod ordered;
 mod pool;
 mod progress;
@@ -23,8 +22,6 @@ mod requeue;
 mod run;
 mod slot;
 mod status;
-mod sync;
-mod table;
 mod validate;
 mod view;
 mod window;

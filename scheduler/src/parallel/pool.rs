@@ -13,8 +13,8 @@ use std::sync::{Barrier, TryLockError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::sync::{Mutex, MutexGuard, lock};
 use crate::error::ConfigError;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };

@@ -54,9 +54,9 @@ where
             return Ok(None);
         }
         let memory = self.ground.memory;
-        let id = self.sets.names.intern(memory, key);
+        let id = memory.intern(key);
         match memory.read(id, self.tx) {
-            Found::Estimate(writer) => Err(self.stop(Halt::Blocked(writer))),
+            Found::Estimate(writer) => Err(self.stop(Halt::Blocked(writer, key.clone()))),
             Found::Value(origin, Some(value)) => Ok(Some(self.note(key, id, origin, value))),
             Found::Value(_, None) => Ok(None),
             Found::Unknown => Ok(base.map(|value| {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
 use crate::types::TxIndex;
 
 /// The queue. An entry is a hint that its transaction is ready; the status decides.
@@ -15,8 +15,8 @@ pub(crate) struct Requeue {
     heap: Mutex<BinaryHeap<Reverse<TxIndex>>>,
     /// How many transactions wait behind another, or are about to.
     ///
-    /// A waiter counts itself and then looks whether the other is still owned; the committer moves the other on and then
-    /// looks here. All four are sequentially consistent, so that the committer only needs the list when it has entries.
+    /// A waiter counts itself and then looks where the frontier is; the committer raises the frontier and then looks here.
+    /// All four are sequentially consistent, so that the committer only needs the list when it has entries.
     blocked: AtomicUsize,
 }
 

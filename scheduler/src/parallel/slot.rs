@@ -3,12 +3,13 @@
 //! Only the transactions from the frontier to the end of the window are alive, so a ring a little longer than the
 //! window serves a block of any length, and stays in the cache.
 
+use std::hash::Hash;
 use std::ops::Bound;
 
 use super::cell::Origin;
+use super::lock::Lock;
 use super::memory::KeyId;
 use super::status::Status;
-use super::sync::{AtomicU32, Mutex};
 use crate::attempt::Outcome;
 use crate::delta::Additions;
 use crate::keyed::KeyedVec;
@@ -86,14 +87,24 @@ impl<K, V, D, O> Default for Record<K, V, D, O> {
     }
 }
 
+impl<K: Clone + Eq + Hash, V, D, O> Record<K, V, D, O> {
+    /// Forgets the run and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.reads.clear();
+        self.regions.clear();
+        self.writes.clear();
+        self.adds.clear();
+        self.ids.clear();
+        self.outcome = None;
+    }
+}
+
 /// The place of one live transaction. Its owner by status has its record.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Slot<K, V, D, O> {
     pub(crate) status: Status,
-    /// How many times the transaction has waited. Only its owner touches it, so it orders nothing.
-    pub(crate) waits: AtomicU32,
-    pub(crate) shelf: Mutex<Shelf<K, V, D, O>>,
+    pub(crate) shelf: Lock<Shelf<K, V, D, O>>,
 }
 
 /// What lies in a slot.
@@ -101,9 +112,14 @@ pub(crate) struct Slot<K, V, D, O> {
 pub(crate) struct Shelf<K, V, D, O> {
     /// The record of an executed transaction; else an emptied one, for its room.
     pub(crate) record: Record<K, V, D, O>,
-    /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the transaction is owned;
-    /// the committer empties the list under this lock after it moved the transaction on. So none is forgotten.
+    /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the frontier is not beyond
+    /// the transaction; the committer empties the list under this lock after it has raised the frontier. So none is
+    /// forgotten.
     pub(crate) waiters: Vec<TxIndex>,
+    /// How many times the transaction has waited for another.
+    pub(crate) waits: u32,
+    /// The key on which it waited last; kept only for a trace.
+    pub(crate) waited_on: Option<K>,
 }
 
 /// The slots of the live transactions.
@@ -117,11 +133,12 @@ impl<K, V, D, O> Ring<K, V, D, O> {
     pub(crate) fn new(live: u32) -> Self {
         let slots = (0..live.next_power_of_two())
             .map(|tx| Slot {
-                status: Status::ready(TxIndex::new(tx)),
-                waits: AtomicU32::new(0),
-                shelf: Mutex::new(Shelf {
+                status: Status::new(TxIndex::new(tx)),
+                shelf: Lock::new(Shelf {
                     record: Record::default(),
                     waiters: Vec::new(),
+                    waits: 0,
+                    waited_on: None,
                 }),
             })
             .collect();
@@ -129,8 +146,13 @@ impl<K, V, D, O> Ring<K, V, D, O> {
     }
 
     /// The slot that `tx` has while it is live.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "the length is a power of two, so at least one, and the mask is below it"
+    )]
     pub(crate) fn of(&self, tx: TxIndex) -> &Slot<K, V, D, O> {
-        // The length is a power of two.
         &self.slots[tx.as_usize() & (self.slots.len() - 1)]
     }
 
@@ -140,6 +162,6 @@ impl<K, V, D, O> Ring<K, V, D, O> {
         reason = "the length came from a u32"
     )]
     pub(crate) fn successor(&self, tx: TxIndex) -> TxIndex {
-        TxIndex::new(tx.get() + self.slots.len() as u32)
+        TxIndex::new(tx.get().saturating_add(self.slots.len() as u32))
     }
 }

@@ -3,16 +3,18 @@
 //! ```text
 //!            claim                publish
 //!   Ready ----------> Executing ----------> Executed
-//!     ^  ^               |  ^                  |
-//!     |  +--- stale -----+  +------ claim -----+   (by the committer, at the frontier)
+//!     ^  ^             ^ |  ^                  |
+//!     |  +--- stale ---|-+  +------ claim -----+   (to validate it)
+//!     |          hand out|
 //!     |                  v
 //!     +---- wake ---- Blocked
 //! ```
 //!
-//! Invariant: whoever moves a transaction to `Executing` owns it until it moves it on; all others leave it alone. The
-//! word holds the transaction's index too, since its slot serves another one after the commit: a claim by an old name fails.
+//! Invariant: whoever the cursor hands a transaction to, or who moves it to `Executing`, owns it until it moves it on; all
+//! others leave it alone. The word holds the transaction's index too, since its slot serves another one after the commit: a
+//! claim by an old name fails.
 
-use super::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use crate::types::{Incarnation, TxIndex, Version};
 
 const PHASE_BITS: u32 = 2;
@@ -22,9 +24,9 @@ const INCARNATION_MASK: u64 = (1 << (32 - PHASE_BITS)) - 1;
 /// What may be done with a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Anyone may run it.
+    /// It has left its owner, and anyone may run it.
     Ready,
-    /// Someone runs or commits it.
+    /// Someone runs or commits it, or is yet to get it from the cursor.
     Executing,
     /// It waits for the frontier.
     Executed,
@@ -75,8 +77,8 @@ impl Snapshot {
 pub(crate) struct Status(AtomicU64);
 
 impl Status {
-    /// The first run of `tx` is to come.
-    pub(crate) fn ready(tx: TxIndex) -> Self {
+    /// The first run of `tx` is to come, by whom the cursor hands it to.
+    pub(crate) fn new(tx: TxIndex) -> Self {
         Self(AtomicU64::new(first(tx).pack()))
     }
 
@@ -104,10 +106,11 @@ impl Status {
             .store(Snapshot { version, phase }.pack(), Ordering::SeqCst);
     }
 
-    /// Gives the slot of a committed transaction to `tx`; only the owner may.
+    /// Gives the slot of a committed transaction to `tx`; only the owner may. The frontier is stored after it, and nobody
+    /// looks at `tx` who has not seen that.
     #[inline]
     pub(crate) fn hand_over(&self, tx: TxIndex) {
-        self.0.store(first(tx).pack(), Ordering::SeqCst);
+        self.0.store(first(tx).pack(), Ordering::Release);
     }
 
     fn exchange(&self, seen: Snapshot, phase: Phase) -> bool {
@@ -133,7 +136,7 @@ fn first(tx: TxIndex) -> Snapshot {
             tx,
             incarnation: Incarnation::new(0),
         },
-        phase: Phase::Ready,
+        phase: Phase::Executing,
     }
 }
 
@@ -165,7 +168,10 @@ mod tests {
 
     #[test]
     fn one_claim_wins_and_old_names_do_not() {
-        let status = Status::ready(TxIndex::new(7));
+        let status = Status::new(TxIndex::new(7));
+        let handed_out = status.load();
+        assert!(!status.claim(handed_out), "it is the cursor's");
+        status.leave(handed_out.version, Phase::Ready);
         let seen = status.load();
         assert!(status.claim(seen));
         assert!(!status.claim(seen));

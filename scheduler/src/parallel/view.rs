@@ -9,7 +9,6 @@ use std::ops::Bound;
 
 use super::cell::{Found, Origin};
 use super::memory::{KeyId, MvMemory};
-use super::names::Names;
 use super::progress::Progress;
 use super::slot::{AddSet, Read, ReadSet, Region, Sum, SumState, WriteSet};
 use super::validate::first_stale;
@@ -24,9 +23,9 @@ const READS_BETWEEN_LOOKS: u32 = 32;
 
 /// Why the view ended a run.
 #[derive(Debug)]
-pub(crate) enum Halt<E> {
-    /// It read what this lower transaction is about to write again.
-    Blocked(TxIndex),
+pub(crate) enum Halt<K, E> {
+    /// It read what this lower transaction is about to write again, and where.
+    Blocked(TxIndex, K),
     /// All below is final, and something it had read is not so.
     Stale,
     /// The whole run of the block is over.
@@ -53,7 +52,6 @@ pub(crate) struct Sets<'a, B: Base, D> {
     pub(crate) regions: &'a mut Vec<Region<B::Key>>,
     pub(crate) writes: &'a mut WriteSet<B::Key, B::Value>,
     pub(crate) adds: &'a mut AddSet<B::Key, B::Value, D>,
-    pub(crate) names: &'a mut Names<B::Key>,
 }
 
 /// A run's view.
@@ -61,7 +59,7 @@ pub(crate) struct RunView<'a, B: Base, D> {
     pub(crate) ground: Ground<'a, B, D>,
     pub(crate) tx: TxIndex,
     pub(crate) sets: Sets<'a, B, D>,
-    halt: Cell<Option<Halt<B::Error>>>,
+    halt: Cell<Option<Halt<B::Key, B::Error>>>,
     halted: Cell<bool>,
     /// Every read was found to hold while the transaction stood at the frontier; so will all later ones.
     final_state: Cell<bool>,
@@ -92,7 +90,7 @@ where
     }
 
     /// Why the view ended the run, if it did; nothing else that the Vm said counts then.
-    pub(crate) fn into_halt(self) -> Option<Halt<B::Error>> {
+    pub(crate) fn into_halt(self) -> Option<Halt<B::Key, B::Error>> {
         self.halt.into_inner()
     }
 
@@ -106,7 +104,7 @@ where
         Ok(())
     }
 
-    pub(crate) fn stop(&self, halt: Halt<B::Error>) -> Stop {
+    pub(crate) fn stop(&self, halt: Halt<B::Key, B::Error>) -> Stop {
         self.halt.set(Some(halt));
         self.halted.set(true);
         Stop::by_view()
@@ -115,11 +113,11 @@ where
     /// The first read of a key.
     fn fetch(&mut self, key: &B::Key) -> Result<Option<B::Value>, Stop> {
         let memory = self.ground.memory;
-        let id = self.sets.names.intern(memory, key);
+        let id = memory.intern(key);
         let (origin, value) = match memory.read(id, self.tx) {
             _ if self.found_absent(key) => (Origin::Several, None),
             Found::Value(origin, value) => (origin, value),
-            Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),
+            Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer, key.clone()))),
             Found::Unknown => (Origin::Base, self.ask_base(id, key)?),
         };
         let read = Read {
@@ -182,10 +180,10 @@ where
     /// The first addition to a key that was neither read nor written before.
     fn begin_sum(&mut self, key: B::Key, delta: D) -> Result<Result<(), OutOfBounds>, Stop> {
         let memory = self.ground.memory;
-        let id = self.sets.names.intern(memory, &key);
+        let id = memory.intern(&key);
         let (origin, below) = match memory.guess(id, self.tx) {
             Found::Value(origin, value) => (origin, value),
-            Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer))),
+            Found::Estimate(writer) => return Err(self.stop(Halt::Blocked(writer, key))),
             Found::Unknown => (Origin::Several, self.ask_base(id, &key)?),
         };
         let after = delta.apply(below.as_ref());

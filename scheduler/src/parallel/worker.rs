@@ -1,16 +1,16 @@
-//! The loop of one worker: commit what waits at the frontier, else run what was blocked, else run ahead, else rest.
+//! The loop of one worker: commit what waits at the frontier, else run what was put back, else check what may have read
+//! too early, else run ahead, else rest.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
-use super::sync::{Ordering, lock};
 use super::view::Halt;
 use crate::base::Base;
 use crate::sink::Sink;
-use crate::types::{TxIndex, Version};
+use crate::sync::{Ordering, lock};
+use crate::types::{Incarnation, TxIndex, Version};
 use crate::vm::Vm;
 
 impl<M, B, S> Run<'_, M, B, S>
@@ -28,20 +28,17 @@ where
     }
 
     fn work_on(&self) {
-        let mut scratch = Scratch::new(self.txs.len());
+        let mut scratch = Scratch::default();
         while !self.progress.is_over() {
-            self.end_if_cancelled();
-            if self.commit(&mut scratch) {
+            self.end_if_done_or_cancelled();
+            if self.commit(&mut scratch) || self.run_next(&mut scratch) {
                 continue;
             }
-            if let Some(version) = self.next() {
-                self.run_ahead(version, &mut scratch);
-                continue;
-            }
-            self.idle.wait(|| self.has_work());
+            // Nobody rings when a run is cancelled; while transactions are still to come, all may be asleep then.
+            let rings = self.input.is_complete();
+            self.idle.wait(rings, || self.has_work());
             // Whoever rang did so for one; with more to do, ring for the next.
-            self.idle
-                .ring(|| self.progress.is_open() || !self.requeue.is_empty());
+            self.idle.ring(|| self.has_work_for_many());
         }
         self.executions
             .fetch_add(scratch.executions, Ordering::Relaxed);
@@ -49,60 +46,94 @@ where
 
     fn has_work(&self) -> bool {
         self.progress.is_over()
-            || !self.progress.is_committing() && self.frontier_waits()
-            || self.progress.is_open()
-            || !self.requeue.is_empty()
+            || !self.progress.is_committing() && self.frontier_waits(&(0..0))
+            || self.has_work_for_many()
+            || self.is_done()
+            || self.is_cancelled()
     }
 
-    /// Takes ownership of a transaction to run ahead of the frontier.
-    fn next(&self) -> Option<Version> {
+    /// Whether there is something to do that is not the committer's.
+    pub(crate) fn has_work_for_many(&self) -> bool {
+        self.progress.is_open(self.input.total())
+            || !self.requeue.is_empty()
+            || self.progress.has_suspects()
+    }
+
+    /// Does one thing that is not the committer's, if there is one.
+    fn run_next(&self, scratch: &mut Scratch<M>) -> bool {
+        if let Some(version) = self.next_put_back() {
+            self.run_ahead(version, scratch);
+        } else if let Some(tx) = self.progress.next_suspect() {
+            self.check(tx, scratch);
+        } else if let Some(version) = self.next_of_batch(scratch) {
+            let has_not_run = |phase| phase != Phase::Executed;
+            let hint = self.hints.before(self.vm, &self.input, version.tx);
+            if !hint.is_some_and(|before| self.park(before, version, None, has_not_run)) {
+                self.run_ahead(version, scratch);
+            }
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Takes ownership of a transaction that has left its owner.
+    fn next_put_back(&self) -> Option<Version> {
         loop {
-            let woken = self.requeue.pop();
-            let tx = woken.or_else(|| self.progress.take())?;
+            let tx = self.requeue.pop()?;
             let status = &self.ring.of(tx).status;
             let seen = status.load();
             // Otherwise the committer was faster.
-            if seen.version.tx != tx || seen.phase != Phase::Ready || !status.claim(seen) {
-                continue;
-            }
-            let hinted = self.hints.before(tx).filter(|_| woken.is_none());
-            let parked = |before| {
-                let has_not_run = |phase| phase != Phase::Executed;
-                self.park(before, seen.version, has_not_run)
-            };
-            if !hinted.is_some_and(parked) {
+            if seen.version.tx == tx && seen.phase == Phase::Ready && status.claim(seen) {
                 return Some(seen.version);
             }
         }
     }
 
-    /// Runs a transaction on whatever state there is, for the committer to judge.
-    fn run_ahead(&self, version: Version, scratch: &mut Scratch<M>) {
+    /// The next transaction that the cursor has given to this worker, or gives now.
+    fn next_of_batch(&self, scratch: &mut Scratch<M>) -> Option<Version> {
+        if scratch.batch.is_empty() {
+            scratch.batch = self.progress.take(self.input.total(), false)?;
+        }
+        scratch.next_of_batch()
+    }
+
+    /// Runs a transaction on whatever state there is, for the committer to judge. What its last run has made visible, if
+    /// anything, stands in `scratch.visible`.
+    pub(crate) fn run_ahead(&self, version: Version, scratch: &mut Scratch<M>) {
         let slot = self.ring.of(version.tx);
-        match self.execute(version.tx, false, scratch) {
+        self.estimate_visible(version.tx, scratch);
+        let halt = self.execute(version.tx, false, scratch);
+        match halt {
             None => self.publish(version, scratch),
-            Some(Halt::Blocked(writer)) => return self.wait_for(writer, next_incarnation(version)),
-            Some(Halt::Stale | Halt::Cancelled) => {
-                return slot.status.leave(next_incarnation(version), Phase::Ready);
-            }
-            Some(Halt::Over) => return,
-            // The base is asked again when it counts.
             Some(Halt::Base(_) | Halt::Unordered) => {
+                // The base is asked again when it counts.
                 scratch.record.writes.clear();
                 scratch.record.adds.clear();
                 scratch.record.outcome = None;
             }
+            Some(Halt::Blocked(..) | Halt::Stale | Halt::Cancelled | Halt::Over) => {}
         }
-        {
-            let mut shelf = lock(&slot.shelf);
-            mem::swap(&mut shelf.record, &mut scratch.record);
+        self.remove_unwritten(version.tx, scratch);
+        match halt {
+            None | Some(Halt::Base(_) | Halt::Unordered) => {
+                std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
+                slot.status.leave(version, Phase::Executed);
+            }
+            Some(Halt::Blocked(writer, key)) => {
+                self.wait_for(writer, next_incarnation(version), key);
+            }
+            Some(Halt::Stale | Halt::Cancelled) => {
+                slot.status.leave(next_incarnation(version), Phase::Ready);
+            }
+            Some(Halt::Over) => {}
         }
-        slot.status.leave(version, Phase::Executed);
     }
 
     /// Puts a transaction behind the lower one that is about to write what it read.
-    fn wait_for(&self, writer: TxIndex, version: Version) {
-        if !self.park(writer, version, |phase| phase == Phase::Executing) {
+    fn wait_for(&self, writer: TxIndex, version: Version, key: M::Key) {
+        let is_running = |phase| phase == Phase::Executing;
+        if !self.park(writer, version, Some(key), is_running) {
             let status = &self.ring.of(version.tx).status;
             status.leave(version, Phase::Ready);
             self.requeue.push(version.tx);
@@ -110,21 +141,45 @@ where
     }
 
     /// Gives up an owned transaction until `before` is committed, if that is still to come and stands as `if_it_is` says.
-    fn park(&self, before: TxIndex, version: Version, if_it_is: impl Fn(Phase) -> bool) -> bool {
+    fn park(
+        &self,
+        before: TxIndex,
+        version: Version,
+        key: Option<M::Key>,
+        if_it_is: impl Fn(Phase) -> bool,
+    ) -> bool {
         let own = self.ring.of(version.tx);
         let slot = self.ring.of(before);
         self.requeue.block();
         {
-            let mut shelf = lock(&slot.shelf);
+            let mut shelf = slot.shelf.lock();
             let seen = slot.status.load();
-            if seen.version.tx == before && if_it_is(seen.phase) {
+            if seen.version.tx == before
+                && if_it_is(seen.phase)
+                && self.progress.frontier() <= before
+            {
+                // Locks are nested upwards only: `before` is the lower one.
+                let mut own_shelf = own.shelf.lock();
+                own_shelf.waits = own_shelf.waits.saturating_add(1);
+                own_shelf.waited_on = key.or(own_shelf.waited_on.take());
+                drop(own_shelf);
                 shelf.waiters.push(version.tx);
-                own.waits.fetch_add(1, Ordering::Relaxed);
                 own.status.leave(version, Phase::Blocked);
                 return true;
             }
         }
         self.requeue.unblock(1);
         false
+    }
+}
+
+impl<M: Vm> Scratch<M> {
+    /// Takes the next transaction of the batch: its first run is to come.
+    pub(crate) fn next_of_batch(&mut self) -> Option<Version> {
+        let tx = self.batch.next()?;
+        Some(Version {
+            tx: TxIndex::new(tx),
+            incarnation: Incarnation::new(0),
+        })
     }
 }

@@ -4,17 +4,18 @@
 //! work does so first and then looks for sleepers. All of these accesses are sequentially consistent, so that one of them
 //! sees the other; and the bell rings under the lock that a sleeper holds until it waits.
 
-use std::hint;
 use std::sync::PoisonError;
-use std::thread;
+use std::time::Duration;
 
-use super::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock};
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock, spin_loop, yield_now};
 
 /// A worker looks for work so many times before it yields its core, with some pauses between two looks.
 const LOOKS: u32 = 200;
 const PAUSES: u32 = 8;
 /// It yields so many times before it sleeps.
 const YIELDS: u32 = 4;
+/// Where nobody rings for what a sleeper waits for, it looks so often.
+const NAP: Duration = Duration::from_millis(5);
 
 /// The place where workers sleep.
 #[derive(Debug, Default)]
@@ -27,22 +28,27 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    /// Returns when there is work, or sooner.
-    pub(crate) fn wait(&self, has_work: impl Fn() -> bool) {
+    /// Returns when there is work, or sooner. `rings` says that whoever makes work rings for it, whatever the work; else
+    /// the sleeper looks now and then.
+    pub(crate) fn wait(&self, rings: bool, has_work: impl Fn() -> bool) {
         for _ in 0..LOOKS {
             if has_work() {
                 return;
             }
             for _ in 0..PAUSES {
-                hint::spin_loop();
+                spin_loop();
             }
         }
         for _ in 0..YIELDS {
-            thread::yield_now();
+            yield_now();
             if has_work() {
                 return;
             }
         }
+        self.sleep(rings, has_work);
+    }
+
+    fn sleep(&self, rung: bool, has_work: impl Fn() -> bool) {
         let mut rings = lock(&self.rings);
         self.unrung.fetch_add(1, Ordering::SeqCst);
         // Pairs with the load in `ring`.
@@ -52,12 +58,19 @@ impl Idle {
             return;
         }
         while *rings == 0 {
-            rings = self
-                .bell
-                .wait(rings)
-                .unwrap_or_else(PoisonError::into_inner);
+            if rung {
+                let woken = self.bell.wait(rings);
+                rings = woken.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let woken = self.bell.wait_timeout(rings, NAP);
+            rings = woken.unwrap_or_else(PoisonError::into_inner).0;
+            if *rings == 0 && has_work() {
+                self.unrung.fetch_sub(1, Ordering::SeqCst);
+                return;
+            }
         }
-        *rings -= 1;
+        *rings = rings.saturating_sub(1);
     }
 
     /// Wakes one sleeper if there is one and `has_work` agrees. Call it after making work.
@@ -79,7 +92,7 @@ impl Idle {
         let mut rings = lock(&self.rings);
         let woken = self.unrung.load(Ordering::SeqCst).min(most);
         self.unrung.fetch_sub(woken, Ordering::SeqCst);
-        *rings += woken;
+        *rings = rings.saturating_add(woken);
         if woken > 1 {
             self.bell.notify_all();
         } else if woken == 1 {

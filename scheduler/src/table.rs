@@ -1,7 +1,8 @@
 //! A table that only grows and never moves an entry, so that readers need no lock to find one.
 
 use std::array;
-use std::sync::OnceLock;
+
+use crate::sync::OnceLock;
 
 /// The first chunk holds so many entries; each further chunk doubles the table.
 const FIRST_CHUNK: usize = 64;
@@ -21,6 +22,12 @@ impl<T: Default> Table<T> {
     }
 
     /// The entry with this number; numbers are below half of what a `usize` holds.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a place is at least the length of the first chunk, and lies in the chunk of its own highest bit"
+    )]
     pub(crate) fn at(&self, number: usize) -> &T {
         let place = number + FIRST_CHUNK;
         let chunk = place.ilog2() - FIRST_CHUNK.ilog2();
@@ -28,6 +35,12 @@ impl<T: Default> Table<T> {
         let entries =
             self.chunks[chunk as usize].get_or_init(|| (0..start).map(|_| T::default()).collect());
         &entries[place - start]
+    }
+
+    /// Calls `clear` for the entries with the first `count` numbers, as far as they were made.
+    pub(crate) fn clear(&mut self, count: usize, clear: impl FnMut(&mut T)) {
+        let made = self.chunks.iter_mut().filter_map(OnceLock::get_mut);
+        made.flatten().take(count).for_each(clear);
     }
 }
 

@@ -3,7 +3,10 @@
 pub(crate) use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+
+pub(crate) use std::hint::spin_loop;
+pub(crate) use std::thread::yield_now;
 
 use std::sync::PoisonError;
 

@@ -1,0 +1,44 @@
+//! Eager validation: with many threads, what has read too early is found and run again behind the frontier, by whoever has
+//! nothing better to do, instead of one after another at the frontier.
+//!
+//! Whoever makes visible a change below a key's last reader notes where the readers begin; from there on every transaction
+//! that has run is validated once. That finding is no promise: the committer validates all of them again.
+
+use super::execute::Scratch;
+use super::run::Run;
+use super::status::{Phase, next_incarnation};
+use super::validate::first_stale;
+use crate::attempt::Outcome;
+use crate::base::Base;
+use crate::sink::Sink;
+use crate::types::TxIndex;
+use crate::vm::Vm;
+
+/// With fewer threads the committer is fast enough, and a validation more would cost them time.
+pub(crate) const EAGER_FROM_THREADS: u32 = 4;
+
+impl<M, B, S> Run<'_, M, B, S>
+where
+    M: Vm,
+    B: Base<Key = M::Key, Value = M::Value>,
+    S: Sink<M::Key, M::Value, M::Output>,
+{
+    /// Validates a transaction that has run, and runs it again if it has read what is no longer so.
+    pub(crate) fn check(&self, tx: TxIndex, scratch: &mut Scratch<M>) {
+        let slot = self.ring.of(tx);
+        let seen = slot.status.load();
+        if seen.version.tx != tx || seen.phase != Phase::Executed || !slot.status.claim(seen) {
+            return;
+        }
+        std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
+        let record = &scratch.record;
+        let is_output = matches!(record.outcome, Some(Outcome::Output(_)));
+        if is_output && first_stale(&self.memory, tx, &record.reads, &record.regions).is_none() {
+            std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
+            slot.status.leave(seen.version, Phase::Executed);
+        } else {
+            std::mem::swap(&mut scratch.record.ids, &mut scratch.visible);
+            self.run_ahead(next_incarnation(seen.version), scratch);
+        }
+    }
+}
