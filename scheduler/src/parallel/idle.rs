@@ -4,17 +4,17 @@
 //! work does so first and then looks for sleepers. All of these accesses are sequentially consistent, so that one of them
 //! sees the other; and the bell rings under the lock that a sleeper holds until it waits.
 
-use std::hint;
 use std::sync::PoisonError;
-use std::thread;
 
-use super::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock};
+use super::sync::{
+    AtomicUsize, Condvar, EXPLORED, Mutex, Ordering, fence, lock, spin_loop, yield_now,
+};
 
 /// A worker looks for work so many times before it yields its core, with some pauses between two looks.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = if EXPLORED { 0 } else { 200 };
 const PAUSES: u32 = 8;
 /// It yields so many times before it sleeps.
-const YIELDS: u32 = 4;
+const YIELDS: u32 = if EXPLORED { 1 } else { 4 };
 
 /// The place where workers sleep.
 #[derive(Debug, Default)]
@@ -34,11 +34,11 @@ impl Idle {
                 return;
             }
             for _ in 0..PAUSES {
-                hint::spin_loop();
+                spin_loop();
             }
         }
         for _ in 0..YIELDS {
-            thread::yield_now();
+            yield_now();
             if has_work() {
                 return;
             }

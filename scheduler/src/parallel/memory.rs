@@ -7,11 +7,8 @@ use std::hash::Hash;
 use std::ops::Bound;
 use std::sync::PoisonError;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use foldhash::quality::RandomState;
-
 use super::cell::{Cell, Found, Origin};
+use super::interner::Interner;
 use super::ordered::Ordered;
 use super::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use super::table::Table;
@@ -27,7 +24,7 @@ pub(crate) struct KeyId(usize);
 
 /// The memory of one run.
 pub(crate) struct MvMemory<K, V, D> {
-    ids: DashMap<K, KeyId, RandomState>,
+    ids: Interner<K>,
     ordered: Ordered<K>,
     next: AtomicUsize,
     cells: Table<Mutex<Cell<V, D>>>,
@@ -37,7 +34,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     /// An empty memory with room for so many keys.
     pub(crate) fn new(keys: usize) -> Self {
         Self {
-            ids: DashMap::with_capacity_and_hasher(keys.min(ROOM_LIMIT), RandomState::default()),
+            ids: Interner::new(keys.min(ROOM_LIMIT)),
             ordered: Ordered::default(),
             next: AtomicUsize::new(0),
             cells: Table::new(),
@@ -46,28 +43,17 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
 
     /// The number of `key`, the same for every equal key.
     pub(crate) fn intern(&self, key: &K) -> KeyId {
-        if let Some(id) = self.ids.get(key) {
-            return *id;
-        }
-        match self.ids.entry(key.clone()) {
-            Entry::Occupied(entry) => *entry.get(),
+        self.ids.number(key, || {
             // Under the map's lock, so a key gets one number; the count itself orders nothing.
-            Entry::Vacant(entry) => {
-                let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
-                self.ordered.note(key, id);
-                *entry.insert(id)
-            }
-        }
+            let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
+            self.ordered.note(key, id);
+            id
+        })
     }
 
     /// Every key between two bounds, which are not empty, that has a number.
     pub(crate) fn keys_between(&self, from: Bound<&K>, to: Bound<&K>) -> Vec<(K, KeyId)> {
-        self.ordered.between(from, to, || {
-            let entries = self.ids.iter();
-            entries
-                .map(|entry| (entry.key().clone(), *entry.value()))
-                .collect()
-        })
+        self.ordered.between(from, to, || self.ids.all())
     }
 
     /// What `reader` sees under a key.

@@ -1,7 +1,7 @@
 //! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
 //!
 //! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
-//! `progress` (frontier, cursor, window), `memory`, `names`, `ordered`, `cell` and `table` (what was
+//! `progress` (frontier, cursor, window), `memory`, `interner`, `names`, `ordered`, `cell` and `table` (what was
 //! written), `view` and `range` (what a run
 //! sees), `validate` (whether it still sees it),
 //! `execute` (one run), `commit` (the frontier), `worker` (the loop), `requeue`, `hints`, `window` and `idle` (what to do next).
@@ -13,9 +13,12 @@ mod commit;
 mod execute;
 mod hints;
 mod idle;
+#[cfg_attr(all(test, any(loom, shuttle)), path = "interner/explored.rs")]
+mod interner;
 mod memory;
 mod names;
 mod ordered;
+#[cfg_attr(all(test, shuttle), path = "pool/explored.rs")]
 mod pool;
 mod progress;
 mod range;

@@ -5,8 +5,7 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::quality::RandomState;
-
+use super::interner::KeyHasher;
 use super::memory::{KeyId, MvMemory};
 use crate::delta::Delta;
 
@@ -16,7 +15,7 @@ const SLOTS_LIMIT: usize = 1 << 11;
 /// Keys with their numbers, each in the one slot where its hash puts it.
 #[derive(Debug)]
 pub(crate) struct Names<K> {
-    hasher: RandomState,
+    hasher: KeyHasher,
     size: usize,
     /// A power of two of them, or none before the first key comes.
     slots: Vec<Option<(K, KeyId)>>,
@@ -26,7 +25,7 @@ impl<K: Clone + Eq + Hash + Ord> Names<K> {
     /// For a run in which some so many keys are met.
     pub(crate) fn new(keys: usize) -> Self {
         Self {
-            hasher: RandomState::default(),
+            hasher: KeyHasher::default(),
             size: keys.min(SLOTS_LIMIT).next_power_of_two(),
             slots: Vec::new(),
         }
