@@ -13,6 +13,7 @@ use std::mem;
 use std::sync::TryLockError;
 
 use super::execute::Scratch;
+use super::faults::{Fault, planted, was_valid_early};
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
 use super::sync::{Ordering, fence, lock};
@@ -100,6 +101,9 @@ where
             self.progress.set_committing(false);
             drop(committer);
             fence(Ordering::SeqCst);
+            if planted(Fault::ForgetFrontier) {
+                break;
+            }
         }
         progressed
     }
@@ -189,6 +193,9 @@ where
 
     /// Whether all that the record's run has read is final.
     fn holds(&self, tx: TxIndex, scratch: &Scratch<M>, conflict: &mut Option<M::Key>) -> bool {
+        if planted(Fault::SkipValidation) || was_valid_early(tx) {
+            return true;
+        }
         let record = &scratch.record;
         match first_stale(&self.memory, tx, &record.reads, &record.regions) {
             None => true,
@@ -207,7 +214,9 @@ where
     ) -> Result<Turn, Option<RunError<B::Error>>> {
         let visible = mem::take(&mut scratch.record.ids);
         for id in &visible {
-            self.memory.estimate(*id, version.tx);
+            if !planted(Fault::SkipEstimate) {
+                self.memory.estimate(*id, version.tx);
+            }
         }
         let turn = self.run_in_place(version, scratch);
         let mut written = scratch.record.ids.clone();

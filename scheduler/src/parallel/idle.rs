@@ -6,6 +6,7 @@
 
 use std::sync::PoisonError;
 
+use super::faults::{Fault, planted};
 use super::sync::{
     AtomicUsize, Condvar, EXPLORED, Mutex, Ordering, fence, lock, spin_loop, yield_now,
 };
@@ -47,7 +48,7 @@ impl Idle {
         self.unrung.fetch_add(1, Ordering::SeqCst);
         // Pairs with the load in `ring`.
         fence(Ordering::SeqCst);
-        if has_work() {
+        if !planted(Fault::SleepAtOnce) && has_work() {
             self.unrung.fetch_sub(1, Ordering::SeqCst);
             return;
         }

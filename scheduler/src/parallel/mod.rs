@@ -11,6 +11,7 @@
 mod cell;
 mod commit;
 mod execute;
+mod faults;
 mod hints;
 mod idle;
 #[cfg_attr(all(test, any(loom, shuttle)), path = "interner/explored.rs")]

@@ -4,9 +4,11 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::execute::Scratch;
+use super::faults::{Fault, planted, validate_early};
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
 use super::sync::{Ordering, lock};
+use super::validate::first_stale;
 use super::view::Halt;
 use crate::base::Base;
 use crate::sink::Sink;
@@ -49,7 +51,9 @@ where
 
     fn has_work(&self) -> bool {
         self.progress.is_over()
-            || !self.progress.is_committing() && self.frontier_waits()
+            || !self.progress.is_committing()
+                && self.frontier_waits()
+                && !planted(Fault::ForgetFrontier)
             || self.progress.is_open()
             || !self.requeue.is_empty()
     }
@@ -93,6 +97,10 @@ where
                 scratch.record.outcome = None;
             }
         }
+        let record = &scratch.record;
+        validate_early(version.tx, || {
+            first_stale(&self.memory, version.tx, &record.reads, &record.regions).is_none()
+        });
         {
             let mut shelf = lock(&slot.shelf);
             mem::swap(&mut shelf.record, &mut scratch.record);
