@@ -84,6 +84,7 @@ mod config;
 mod delta;
 mod error;
 mod executor;
+mod faults;
 mod feed;
 mod idle;
 mod input;

@@ -2,10 +2,10 @@
 
 use std::array;
 
-use crate::sync::OnceLock;
+use crate::sync::{EXPLORED, OnceLock};
 
 /// The first chunk holds so many entries; each further chunk doubles the table.
-const FIRST_CHUNK: usize = 64;
+const FIRST_CHUNK: usize = if EXPLORED { 2 } else { 64 };
 const CHUNKS: usize = (usize::BITS - FIRST_CHUNK.trailing_zeros()) as usize;
 
 /// Entries by number; each is made with its default when its chunk is first asked for.

@@ -9,6 +9,7 @@ use super::slot::{Record, SumState};
 use super::view::{Ground, Halt, RunView, Sets};
 use crate::attempt::{Outcome, attempt};
 use crate::base::Base;
+use crate::faults::{Fault, planted};
 use crate::sink::Sink;
 use crate::types::{TxIndex, Version};
 use crate::vm::Vm;
@@ -138,6 +139,9 @@ where
 
     /// Marks what an earlier run has made visible as about to come again.
     pub(crate) fn estimate_visible(&self, tx: TxIndex, scratch: &Scratch<M>) {
+        if planted(Fault::SkipEstimate) {
+            return;
+        }
         for id in &scratch.visible {
             self.memory.estimate(*id, tx);
         }

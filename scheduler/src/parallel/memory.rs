@@ -9,11 +9,8 @@
 use std::hash::{BuildHasher, Hash};
 use std::ops::Bound;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use foldhash::quality::RandomState;
-
 use super::cell::{Cell, Found, Origin, Readers};
+use super::interner::{Interner, KeyHasher};
 use super::lock::{Guard, Lock};
 use super::ordered::Ordered;
 use crate::delta::{Additions, Delta};
@@ -49,8 +46,8 @@ impl<K, V, D> Default for Interned<K, V, D> {
 
 /// The memory of one run.
 pub(crate) struct MvMemory<K, V, D> {
-    ids: DashMap<K, KeyId, RandomState>,
-    hasher: RandomState,
+    ids: Interner<K>,
+    hasher: KeyHasher,
     /// Half of a key's hash and one more than its number, or 0. A power of two of places.
     directory: Box<[AtomicU64]>,
     ordered: Ordered<K>,
@@ -63,8 +60,8 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     pub(crate) fn new(keys: usize) -> Self {
         let places = keys.saturating_mul(2).clamp(PLACES, DIRECTORY_LIMIT);
         Self {
-            ids: DashMap::with_capacity_and_hasher(keys.min(ROOM_LIMIT), RandomState::default()),
-            hasher: RandomState::default(),
+            ids: Interner::new(keys.min(ROOM_LIMIT)),
+            hasher: KeyHasher::default(),
             directory: (0..places.next_power_of_two())
                 .map(|_| AtomicU64::new(0))
                 .collect(),
@@ -94,17 +91,14 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     /// Asks the map, and notes the answer in the directory.
     #[cold]
     fn look_up(&self, key: &K, hash: u64) -> KeyId {
-        let id = match self.ids.entry(key.clone()) {
-            Entry::Occupied(entry) => *entry.get(),
+        let id = self.ids.number(key, || {
             // Under the map's lock, so a key gets one number; the count itself orders nothing.
-            Entry::Vacant(entry) => {
-                let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
-                // A number is given once, so the place is empty.
-                let _ = self.interned(id).key.set(key.clone());
-                self.ordered.note(key, id);
-                *entry.insert(id)
-            }
-        };
+            let id = KeyId(self.next.fetch_add(1, Ordering::Relaxed));
+            // A number is given once, so the place is empty.
+            let _ = self.interned(id).key.set(key.clone());
+            self.ordered.note(key, id);
+            id
+        });
         let mut places = self.places(hash);
         // Whichever of two writers is later stays; the other's key will be looked up again.
         let free = places
@@ -129,12 +123,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
 
     /// Every key between two bounds, which are not empty, that has a number.
     pub(crate) fn keys_between(&self, from: Bound<&K>, to: Bound<&K>) -> Vec<(K, KeyId)> {
-        self.ordered.between(from, to, || {
-            let entries = self.ids.iter();
-            entries
-                .map(|entry| (entry.key().clone(), *entry.value()))
-                .collect()
-        })
+        self.ordered.between(from, to, || self.ids.all())
     }
 
     /// What `reader` sees under a key.

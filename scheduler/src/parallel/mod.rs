@@ -1,8 +1,8 @@
 //! The parallel mode. [`run`] starts one worker loop per thread; the loops share a [`run::Run`].
 //!
 //! Who does what, and the invariant each keeps, stands in the modules: `status` (where each transaction stands),
-//! `progress` (frontier, cursor, window), `memory`, `ordered`, `cell` and `lock` (what was written), `view` and `range`
-//! (what a run sees), `validate` (whether it still sees it), `execute` (one run), `commit` (the frontier), `eager`
+//! `progress` (frontier, cursor, window), `memory`, `interner`, `ordered`, `cell` and `lock` (what was written), `view` and
+//! `range` (what a run sees), `validate` (whether it still sees it), `execute` (one run), `commit` (the frontier), `eager`
 //! (validation behind it), `worker` (the loop), `requeue`, `hints` and `window` (what to do next).
 //!
 //! No worker ever waits for a transaction: whoever reads what is about to change leaves its run and does something else.
@@ -12,9 +12,13 @@ mod commit;
 mod eager;
 mod execute;
 mod hints;
+#[cfg_attr(all(test, any(loom, shuttle)), path = "interner/explored.rs")]
+mod interner;
+#[cfg_attr(all(test, any(loom, shuttle)), path = "lock/explored.rs")]
 mod lock;
 mod memory;
 mod ordered;
+#[cfg_attr(all(test, shuttle), path = "pool/explored.rs")]
 mod pool;
 mod progress;
 mod range;

@@ -6,8 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
+use super::validate::first_stale;
 use super::view::Halt;
 use crate::base::Base;
+use crate::faults::{Fault, planted, validate_early};
 use crate::sink::Sink;
 use crate::sync::{Ordering, lock};
 use crate::types::{Incarnation, TxIndex, Version};
@@ -46,7 +48,9 @@ where
 
     fn has_work(&self) -> bool {
         self.progress.is_over()
-            || !self.progress.is_committing() && self.frontier_waits(&(0..0))
+            || !self.progress.is_committing()
+                && self.frontier_waits(&(0..0))
+                && !planted(Fault::ForgetFrontier)
             || self.has_work_for_many()
             || self.is_done()
             || self.is_cancelled()
@@ -117,6 +121,10 @@ where
         self.remove_unwritten(version.tx, scratch);
         match halt {
             None | Some(Halt::Base(_) | Halt::Unordered) => {
+                let record = &scratch.record;
+                validate_early(version.tx, || {
+                    first_stale(&self.memory, version.tx, &record.reads, &record.regions).is_none()
+                });
                 std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
                 slot.status.leave(version, Phase::Executed);
             }

@@ -1,0 +1,21 @@
+//! A lock that model checkers know. What is different about the real one, its release by a plain store, has tests of its
+//! own.
+
+use crate::sync::{Mutex, MutexGuard, lock};
+
+/// What one thread at a time may touch.
+#[derive(Debug, Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+/// Access to it.
+pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
+
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        lock(&self.0)
+    }
+}

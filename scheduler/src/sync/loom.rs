@@ -1,0 +1,92 @@
+//! Those of loom, which explores every order of accesses and every value that a load may give under their orderings.
+//!
+//! loom takes a sequentially consistent access for an acquiring or releasing one, but does know sequentially consistent
+//! fences. So each such access gets its fences, as on machines that have fences and no such accesses: one before a load,
+//! one behind a store.
+
+#![expect(dead_code, reason = "each has what the protocol needs of any")]
+
+pub(crate) use loom::sync::atomic::fence;
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+
+use std::sync::atomic::Ordering;
+
+/// Every switch is explored at every access anyway, and a thread that says it yields would be passed over.
+pub(crate) fn yield_now() {}
+
+/// As for [`yield_now`].
+pub(crate) fn spin_loop() {}
+
+fn fence_if_consistent(order: Ordering) {
+    if order == Ordering::SeqCst {
+        fence(order);
+    }
+}
+
+macro_rules! atomics {
+    ($($name:ident: $value:ty),*) => {$(
+        #[derive(Debug, Default)]
+        pub(crate) struct $name(loom::sync::atomic::$name);
+
+        impl $name {
+            pub(crate) fn new(value: $value) -> Self {
+                Self(loom::sync::atomic::$name::new(value))
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                fence_if_consistent(order);
+                self.0.load(order)
+            }
+
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                self.0.store(value, order);
+                fence_if_consistent(order);
+            }
+
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                self.changed(order, || self.0.swap(value, order))
+            }
+
+            pub(crate) fn compare_exchange(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.changed(success, || self.0.compare_exchange(current, new, success, failure))
+            }
+
+            fn changed<T>(&self, order: Ordering, change: impl FnOnce() -> T) -> T {
+                fence_if_consistent(order);
+                let before = change();
+                fence_if_consistent(order);
+                before
+            }
+        }
+    )*};
+}
+
+macro_rules! numbers {
+    ($($name:ident: $value:ty),*) => {
+        atomics!($($name: $value),*);
+        $(
+                impl $name {
+                pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.fetch_add(value, order))
+                }
+
+                pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.fetch_sub(value, order))
+                }
+
+                pub(crate) fn fetch_max(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.fetch_max(value, order))
+                }
+            }
+        )*
+    };
+}
+
+atomics!(AtomicBool: bool);
+numbers!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);

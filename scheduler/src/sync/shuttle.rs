@@ -1,0 +1,7 @@
+//! Those of shuttle, which switches between threads at every one of them. It takes every access for a sequentially
+//! consistent one, whatever its ordering says; orderings are loom's part.
+
+pub(crate) use shuttle::hint::spin_loop;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
+pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use shuttle::thread::yield_now;
