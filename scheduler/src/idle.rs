@@ -76,6 +76,12 @@ impl Idle {
         *rings = rings.saturating_sub(1);
     }
 
+    /// Whether anyone sleeps that nobody has rung for; a guess.
+    #[inline]
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.unrung.load(Ordering::Relaxed) > 0
+    }
+
     /// Wakes one sleeper if there is one and `has_work` agrees. Call it after making work.
     #[inline]
     pub(crate) fn ring(&self, has_work: impl Fn() -> bool) {

@@ -6,16 +6,15 @@
 //!
 //! No wake-up is lost. A worker that moves a transaction on looks at the frontier afterwards and tries the lock; a
 //! committer that gives the lock back looks at the frontier afterwards, too. Fences on both sides make one see the other.
-//! For the same reason a worker may rest while the frontier waits and someone is marked as the committer.
+//! For the same reason a worker may rest while the frontier waits and someone has the lock.
 
 use std::error::Error;
 use std::mem;
 use std::ops::Range;
-use std::sync::TryLockError;
 
 use super::execute::Scratch;
 use super::run::Run;
-use super::status::{Phase, next_incarnation};
+use super::status::{Phase, Snapshot, next_incarnation};
 use super::validate::first_stale;
 use super::view::Halt;
 use crate::faults::{Fault, planted, was_valid_early};
@@ -57,13 +56,23 @@ impl<'a, K, S, E: Error> Committer<'a, K, S, E> {
     }
 }
 
+/// Whose transactions a worker commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Those that it has run or will run itself, and those that have left their owner: what it does not have in its own
+    /// cache costs more to commit than to leave to whom has it, and who looks here after every transaction.
+    Own,
+    /// All: it has nothing else to do.
+    All,
+}
+
 /// What the committer found at the frontier.
 enum Turn {
     /// The result of a run ahead was found to be final; it lies in the committer's record and is visible.
     Held(Version),
     /// The transaction was run on final state; its result lies in the committer's record and is not visible yet.
     Ran(Version),
-    /// Someone else has the transaction and will look here when it is done; or there is none yet.
+    /// Someone else has the transaction, or has run it, and will look here when it is done; or there is none yet.
     Owned,
 }
 
@@ -74,23 +83,21 @@ where
     S: Sink<M::Key, M::Value, M::Output>,
 {
     /// Commits what can be committed, unless someone else is at it; `true` if that was something.
-    pub(crate) fn commit(&self, scratch: &mut Scratch<M>) -> bool {
+    pub(crate) fn commit(&self, scratch: &mut Scratch<M>, share: Share) -> bool {
         let mut progressed = false;
-        while !self.progress.is_over() && self.frontier_waits(&scratch.batch) {
+        while !self.progress.is_over() && self.frontier_waits(scratch, share) {
             // Pairs with the fence below: a worker whose try fails was seen by the holder after it unlocked.
             fence(Ordering::SeqCst);
-            let mut committer = match self.committer.try_lock() {
-                Ok(committer) => committer,
-                // The holder looks again; or it panicked, which ends the run.
-                Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => break,
+            // Else the holder looks again. One that panics has the transaction at the frontier, and ends the run.
+            let Some(mut committer) = self.committer.try_lock() else {
+                break;
             };
-            self.progress.set_committing(true);
             while !self.progress.is_over() {
                 if self.is_cancelled() {
                     self.end_cancelled(&mut committer);
                     break;
                 }
-                match self.settle(&mut committer, scratch) {
+                match self.settle(&mut committer, scratch, share) {
                     Ok(Turn::Owned) => break,
                     Ok(turn) => {
                         self.deliver(&turn, &mut committer, scratch);
@@ -102,7 +109,6 @@ where
                     }
                 }
             }
-            self.progress.set_committing(false);
             drop(committer);
             fence(Ordering::SeqCst);
             if planted(Fault::ForgetFrontier) {
@@ -112,18 +118,42 @@ where
         progressed
     }
 
-    /// Whether the transaction at the frontier waits for a committer: it has left its owner, or was handed out to nobody,
-    /// or to the caller, whose batch this is.
-    pub(crate) fn frontier_waits(&self, batch: &Range<u32>) -> bool {
-        let frontier = self.progress.frontier();
-        if batch.start == frontier.get() && !batch.is_empty() {
+    /// Whether the transaction at the frontier waits for this worker to commit it: because it is the next of its batch, or
+    /// was handed out to nobody, or has left its owner, or was run by one whose share this is.
+    fn frontier_waits(&self, scratch: &Scratch<M>, share: Share) -> bool {
+        if self.starts_at_frontier(&scratch.batch) {
             return true;
         }
+        let frontier = self.progress.frontier();
         let seen = self.ring.of(frontier).status.load();
-        // Another name means that the frontier has moved on meanwhile; then look again.
+        match seen.phase {
+            // Another name means that the frontier has moved on meanwhile; then look again.
+            _ if seen.version.tx != frontier => true,
+            Phase::Ready | Phase::Blocked => true,
+            Phase::Executed => self.is_for(seen, scratch, share),
+            Phase::Executing => {
+                self.progress.cursor() <= frontier && frontier.get() < self.input.total()
+            }
+        }
+    }
+
+    /// Whether these transactions, which a worker has for itself and has not run yet, begin with the one at the frontier.
+    pub(crate) fn starts_at_frontier(&self, batch: &Range<u32>) -> bool {
+        batch.start == self.progress.frontier().get() && !batch.is_empty()
+    }
+
+    /// The same for a worker that has nothing else to do.
+    pub(crate) fn frontier_waits_for_anyone(&self) -> bool {
+        let frontier = self.progress.frontier();
+        let seen = self.ring.of(frontier).status.load();
         seen.phase != Phase::Executing
             || seen.version.tx != frontier
             || self.progress.cursor() <= frontier && frontier.get() < self.input.total()
+    }
+
+    /// Whether this worker commits what was run by whom the snapshot names. One who sleeps does not come for it.
+    fn is_for(&self, seen: Snapshot, scratch: &Scratch<M>, share: Share) -> bool {
+        share == Share::All || seen.owner == scratch.owner || self.idle.has_sleepers()
     }
 
     /// Whether every transaction of the block is committed.
@@ -143,7 +173,7 @@ where
             return self.end();
         }
         if self.is_cancelled()
-            && let Ok(mut committer) = self.committer.try_lock()
+            && let Some(mut committer) = self.committer.try_lock()
         {
             self.end_cancelled(&mut committer);
         }
@@ -169,6 +199,7 @@ where
         &self,
         committer: &mut Committer<'_, M::Key, S, B::Error>,
         scratch: &mut Scratch<M>,
+        share: Share,
     ) -> Result<Turn, Option<RunError<B::Error>>> {
         let tx = self.progress.frontier();
         committer.conflict = None;
@@ -192,7 +223,8 @@ where
                 what: "the frontier has no slot",
             }));
         }
-        if !slot.status.claim(seen) {
+        let is_others = seen.phase == Phase::Executed && !self.is_for(seen, scratch, share);
+        if is_others || !slot.status.claim(seen) {
             return Ok(Turn::Owned);
         }
         if seen.phase == Phase::Executed {
@@ -209,8 +241,8 @@ where
         committer: &mut Committer<'_, M::Key, S, B::Error>,
         scratch: &mut Scratch<M>,
     ) -> Result<Turn, Option<RunError<B::Error>>> {
-        let shelf = &self.ring.of(version.tx).shelf;
-        mem::swap(&mut shelf.lock().record, &mut scratch.record);
+        let record = self.ring.of(version.tx).shelf.lock().record.take();
+        scratch.take_record(record.unwrap_or_default());
         if !matches!(scratch.record.outcome, Some(Outcome::Output(_))) {
             // Whether it fails on final state, too, only a run there can tell: a read that ended it is not in its
             // read set. It has published nothing.
@@ -263,10 +295,12 @@ where
             Some(Halt::Unordered) => Err(Some(RunError::Unordered { index })),
             Some(Halt::Cancelled) => Err(Some(RunError::Cancelled { index })),
             Some(Halt::Over) => Err(None),
-            Some(Halt::Blocked(..) | Halt::Stale) => Err(Some(RunError::Internal {
-                index,
-                what: "final state was not final",
-            })),
+            Some(Halt::Blocked(..) | Halt::Stale | Halt::HoldsUp) => {
+                Err(Some(RunError::Internal {
+                    index,
+                    what: "final state was not final",
+                }))
+            }
         }
     }
 

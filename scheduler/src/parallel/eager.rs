@@ -30,12 +30,13 @@ where
         if seen.version.tx != tx || seen.phase != Phase::Executed || !slot.status.claim(seen) {
             return;
         }
-        std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
+        let record = slot.shelf.lock().record.take();
+        scratch.take_record(record.unwrap_or_default());
         let record = &scratch.record;
         let is_output = matches!(record.outcome, Some(Outcome::Output(_)));
         if is_output && first_stale(&self.memory, tx, &record.reads, &record.regions).is_none() {
-            std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
-            slot.status.leave(seen.version, Phase::Executed);
+            slot.shelf.lock().record = Some(scratch.give_record());
+            slot.status.leave_executed(seen.version, scratch.owner);
         } else {
             std::mem::swap(&mut scratch.record.ids, &mut scratch.visible);
             self.run_ahead(next_incarnation(seen.version), scratch);

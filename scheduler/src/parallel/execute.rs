@@ -1,11 +1,13 @@
 //! One run of one transaction, and the publication of its writes.
 
+use std::mem;
 use std::ops::Range;
 
 use super::cell::Readers;
 use super::memory::KeyId;
 use super::run::Run;
 use super::slot::{Record, SumState};
+use super::status::Owner;
 use super::view::{Ground, Halt, RunView, Sets};
 use crate::attempt::{Outcome, attempt};
 use crate::base::Base;
@@ -20,26 +22,46 @@ pub(crate) type RecordOf<M> =
 
 /// What one worker keeps over its transactions.
 pub(crate) struct Scratch<M: Vm> {
+    pub(crate) owner: Owner,
     /// The Vm's own scratch state.
     pub(crate) worker: Option<M::Worker>,
     /// What the last run left; emptied before the next.
-    pub(crate) record: RecordOf<M>,
+    pub(crate) record: Box<RecordOf<M>>,
+    /// Records that nobody needs, for their room. There are never more than live transactions.
+    spare: Vec<Box<RecordOf<M>>>,
     /// What an earlier run of the transaction has made visible, until the next one has ended. Else empty.
     pub(crate) visible: Vec<KeyId>,
     /// Transactions that the cursor has given to this worker.
     pub(crate) batch: Range<u32>,
+    /// Whether the last run was given up for the sake of the frontier.
+    pub(crate) gave_up: bool,
     pub(crate) executions: u64,
 }
 
-impl<M: Vm> Default for Scratch<M> {
-    fn default() -> Self {
+impl<M: Vm> Scratch<M> {
+    /// For the worker with this name.
+    pub(crate) fn new(owner: Owner) -> Self {
         Self {
+            owner,
             worker: None,
-            record: Record::default(),
+            record: Box::default(),
+            spare: Vec::new(),
             visible: Vec::new(),
             batch: 0..0,
+            gave_up: false,
             executions: 0,
         }
+    }
+
+    /// Gives the record away.
+    pub(crate) fn give_record(&mut self) -> Box<RecordOf<M>> {
+        let spare = self.spare.pop().unwrap_or_default();
+        mem::replace(&mut self.record, spare)
+    }
+
+    /// Takes another record in the place of the present one, which nobody needs.
+    pub(crate) fn take_record(&mut self, record: Box<RecordOf<M>>) {
+        self.spare.push(mem::replace(&mut self.record, record));
     }
 }
 
@@ -64,11 +86,13 @@ where
             debug_assert!(false, "a transaction was handed out that is not there");
             return Some(Halt::Stale);
         };
+        let next_own = scratch.batch.clone();
         let ground = Ground {
             memory: &self.memory,
             base: self.base,
             progress: &self.progress,
             cancel: self.cancel,
+            is_awaited: &|| self.frontier_waits_for_anyone() || self.starts_at_frontier(&next_own),
         };
         let sets = Sets {
             reads: &mut record.reads,
@@ -115,7 +139,7 @@ where
     /// Makes the writes of a run on final state final for higher transactions, and takes them out of the record.
     pub(crate) fn finish(&self, version: Version, scratch: &mut Scratch<M>) {
         let record = &mut scratch.record;
-        let mut writes = std::mem::take(&mut record.writes);
+        let mut writes = mem::take(&mut record.writes);
         let mut readers = Readers::Below;
         for (key, value) in writes.drain() {
             let id = self.id_of(record, &key);

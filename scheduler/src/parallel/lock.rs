@@ -49,6 +49,21 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// Takes it if nobody has it.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        // Acquire as in `lock`.
+        let taken = self.is_taken() || self.taken.swap(true, Ordering::Acquire);
+        // Only then is there a guard, whose end would release it.
+        (!taken).then(|| Guard { lock: self })
+    }
+
+    /// Whether someone has it at the moment.
+    #[inline]
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
+    }
+
     /// What it protects; nobody else can have it.
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
@@ -142,5 +157,9 @@ mod tests {
         assert!(panicked.is_err());
         *lock.lock() += 1;
         assert_eq!(*lock.get_mut(), 2);
+        let guard = lock.try_lock();
+        assert!(guard.is_some() && lock.is_taken());
+        assert!(lock.try_lock().is_none());
+        assert!(lock.is_taken(), "who does not get it does not release it");
     }
 }

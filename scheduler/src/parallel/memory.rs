@@ -29,7 +29,8 @@ const PLACES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyId(u32);
 
-/// A key and what was written under it.
+/// A key and what was written under it. It begins on a cache line, so that it is on as few as it can be.
+#[repr(align(64))]
 struct Interned<K, V, D> {
     key: OnceLock<K>,
     cell: Lock<Cell<V, D>>,

@@ -35,8 +35,6 @@ pub(crate) struct Progress {
     /// The lowest transaction that may have read too early; see `eager`. `NO_SUSPECT` if none is known.
     suspect: Apart<AtomicU32>,
     over: AtomicBool,
-    /// Whether someone is the committer; see `Run::commit`.
-    committing: Apart<AtomicBool>,
 }
 
 impl Progress {
@@ -48,7 +46,6 @@ impl Progress {
             window: Apart(AtomicU32::new(window)),
             suspect: Apart(AtomicU32::new(NO_SUSPECT)),
             over: AtomicBool::new(false),
-            committing: Apart(AtomicBool::new(false)),
         }
     }
 
@@ -155,18 +152,6 @@ impl Progress {
     /// Ends the run. Whoever calls it wakes the sleepers.
     pub(crate) fn end(&self) {
         self.over.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether someone is the committer and will look at the frontier before it rests.
-    #[inline]
-    pub(crate) fn is_committing(&self) -> bool {
-        self.committing.0.load(Ordering::SeqCst)
-    }
-
-    /// Set by the committer after it got the lock, cleared before it gives the lock back and looks again.
-    #[inline]
-    pub(crate) fn set_committing(&self, committing: bool) {
-        self.committing.0.store(committing, Ordering::Relaxed);
     }
 
     /// The first transaction that may not be handed out yet.

@@ -5,6 +5,7 @@ use std::panic::resume_unwind;
 
 use super::commit::Committer;
 use super::hints::Hints;
+use super::lock::Lock;
 use super::memory::MvMemory;
 use super::pool::Turn;
 use super::progress::Progress;
@@ -40,7 +41,7 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) progress: Progress,
     pub(crate) requeue: Requeue,
     pub(crate) idle: &'a Idle,
-    pub(crate) committer: Mutex<Committer<'a, M::Key, S, B::Error>>,
+    pub(crate) committer: Lock<Committer<'a, M::Key, S, B::Error>>,
     /// Calls of the Vm; each worker adds its own at the end.
     pub(crate) executions: AtomicU64,
     /// A panic outside the Vm, for the caller.
@@ -82,17 +83,17 @@ where
         progress: Progress::new(threads, most),
         requeue: Requeue::default(),
         idle,
-        committer: Mutex::new(Committer::new(sink, options.trace, Window::new(most))),
+        committer: Lock::new(Committer::new(sink, options.trace, Window::new(most))),
         executions: AtomicU64::new(0),
         panic: Mutex::new(None),
         input,
     };
-    turn.broadcast(|| shared.work());
+    turn.broadcast(|worker| shared.work(worker));
     if let Some(payload) = lock(&shared.panic).take() {
         resume_unwind(payload);
     }
     let executions = shared.executions.load(Ordering::Relaxed);
-    let mut committer = lock(&shared.committer);
+    let mut committer = shared.committer.lock();
     if let Some(error) = committer.error.take() {
         return Err(error);
     }

@@ -110,8 +110,8 @@ pub(crate) struct Slot<K, V, D, O> {
 /// What lies in a slot.
 #[derive(Debug)]
 pub(crate) struct Shelf<K, V, D, O> {
-    /// The record of an executed transaction; else an emptied one, for its room.
-    pub(crate) record: Record<K, V, D, O>,
+    /// The record of an executed transaction. It stays where the worker made it, and in its cache if it commits it, too.
+    pub(crate) record: Option<Box<Record<K, V, D, O>>>,
     /// Who waits until this transaction is committed. A waiter adds itself under this lock, if the frontier is not beyond
     /// the transaction; the committer empties the list under this lock after it has raised the frontier. So none is
     /// forgotten.
@@ -135,7 +135,7 @@ impl<K, V, D, O> Ring<K, V, D, O> {
             .map(|tx| Slot {
                 status: Status::new(TxIndex::new(tx)),
                 shelf: Lock::new(Shelf {
-                    record: Record::default(),
+                    record: None,
                     waiters: Vec::new(),
                     waits: 0,
                     waited_on: None,

@@ -19,7 +19,25 @@ use crate::types::{Incarnation, TxIndex, Version};
 
 const PHASE_BITS: u32 = 2;
 const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
-const INCARNATION_MASK: u64 = (1 << (32 - PHASE_BITS)) - 1;
+const OWNER_BITS: u32 = 8;
+const OWNER_MASK: u64 = (1 << OWNER_BITS) - 1;
+const INCARNATION_SHIFT: u32 = PHASE_BITS + OWNER_BITS;
+const INCARNATION_MASK: u64 = (1 << (32 - INCARNATION_SHIFT)) - 1;
+
+/// A worker's name in a status. With more workers than names some share one, so it is a hint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Owner(u8);
+
+impl Owner {
+    /// The worker with this number.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is a hint, whose names may be shared"
+    )]
+    pub(crate) const fn new(worker: usize) -> Self {
+        Self(worker as u8)
+    }
+}
 
 /// What may be done with a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +57,8 @@ pub(crate) enum Phase {
 pub(crate) struct Snapshot {
     pub(crate) version: Version,
     pub(crate) phase: Phase,
+    /// Who moved it there; nobody in particular unless it is executed.
+    pub(crate) owner: Owner,
 }
 
 impl Snapshot {
@@ -50,7 +70,10 @@ impl Snapshot {
             Phase::Blocked => 3,
         };
         let incarnation = u64::from(self.version.incarnation.get()) & INCARNATION_MASK;
-        u64::from(self.version.tx.get()) << 32 | incarnation << PHASE_BITS | phase
+        u64::from(self.version.tx.get()) << 32
+            | incarnation << INCARNATION_SHIFT
+            | u64::from(self.owner.0) << PHASE_BITS
+            | phase
     }
 
     fn unpack(word: u64) -> Self {
@@ -60,12 +83,17 @@ impl Snapshot {
             2 => Phase::Executed,
             _ => Phase::Blocked,
         };
-        let incarnation = (word >> PHASE_BITS & INCARNATION_MASK) as u32;
+        let incarnation = (word >> INCARNATION_SHIFT & INCARNATION_MASK) as u32;
+        let owner = Owner((word >> PHASE_BITS & OWNER_MASK) as u8);
         let version = Version {
             tx: TxIndex::new((word >> 32) as u32),
             incarnation: Incarnation::new(incarnation),
         };
-        Self { version, phase }
+        Self {
+            version,
+            phase,
+            owner,
+        }
     }
 }
 
@@ -102,8 +130,23 @@ impl Status {
     /// Moves a transaction on; only its owner may.
     #[inline]
     pub(crate) fn leave(&self, version: Version, phase: Phase) {
-        self.0
-            .store(Snapshot { version, phase }.pack(), Ordering::SeqCst);
+        self.store(version, phase, Owner::default());
+    }
+
+    /// Moves a transaction that has run on; only its owner may, who leaves its name.
+    #[inline]
+    pub(crate) fn leave_executed(&self, version: Version, owner: Owner) {
+        self.store(version, Phase::Executed, owner);
+    }
+
+    #[inline]
+    fn store(&self, version: Version, phase: Phase, owner: Owner) {
+        let next = Snapshot {
+            version,
+            phase,
+            owner,
+        };
+        self.0.store(next.pack(), Ordering::SeqCst);
     }
 
     /// Gives the slot of a committed transaction to `tx`; only the owner may. The frontier is stored after it, and nobody
@@ -121,7 +164,7 @@ impl Status {
     }
 }
 
-/// The run after `version`. The number wraps after a billion runs of one transaction, which no block lives to see.
+/// The run after `version`. The number wraps after a million runs, and is nothing but a name for what a run has written.
 pub(crate) fn next_incarnation(version: Version) -> Version {
     let number = version.incarnation.get().wrapping_add(1);
     Version {
@@ -137,12 +180,13 @@ fn first(tx: TxIndex) -> Snapshot {
             incarnation: Incarnation::new(0),
         },
         phase: Phase::Executing,
+        owner: Owner::default(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Phase, Snapshot, Status, next_incarnation};
+    use super::{Owner, Phase, Snapshot, Status, next_incarnation};
     use crate::types::{Incarnation, TxIndex, Version};
 
     #[test]
@@ -154,12 +198,17 @@ mod tests {
             Phase::Blocked,
         ] {
             for tx in [0, 1, u32::MAX] {
-                for incarnation in [0, 1, (1 << 30) - 1] {
+                for incarnation in [0, 1, (1 << 22) - 1] {
                     let version = Version {
                         tx: TxIndex::new(tx),
                         incarnation: Incarnation::new(incarnation),
                     };
-                    let snapshot = Snapshot { version, phase };
+                    let owner = Owner::new(incarnation as usize);
+                    let snapshot = Snapshot {
+                        version,
+                        phase,
+                        owner,
+                    };
                     assert_eq!(Snapshot::unpack(snapshot.pack()), snapshot);
                 }
             }

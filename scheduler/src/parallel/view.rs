@@ -15,11 +15,14 @@ use super::validate::first_stale;
 use crate::base::Base;
 use crate::cancel::Cancel;
 use crate::delta::{Additions, Delta, OutOfBounds};
+use crate::sync::EXPLORED;
 use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View};
 
 /// A run that only reads looks so often whether it should stop.
 const READS_BETWEEN_LOOKS: u32 = 32;
+/// A run that looks so often while the frontier stands still asks whether it is for its own worker to move it.
+const PATIENCE: u32 = if EXPLORED { 1 } else { 1 << 10 };
 
 /// Why the view ended a run.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) enum Halt<K, E> {
     Blocked(TxIndex, K),
     /// All below is final, and something it had read is not so.
     Stale,
+    /// The frontier has waited for its worker for long.
+    HoldsUp,
     /// The whole run of the block is over.
     Over,
     /// The caller wants it to be over.
@@ -44,6 +49,8 @@ pub(crate) struct Ground<'a, B: Base, D> {
     pub(crate) base: &'a B,
     pub(crate) progress: &'a Progress,
     pub(crate) cancel: Option<&'a Cancel>,
+    /// Whether the frontier waits for the worker that makes this run.
+    pub(crate) is_awaited: &'a dyn Fn() -> bool,
 }
 
 /// Where a view puts what the run does.
@@ -64,6 +71,8 @@ pub(crate) struct RunView<'a, B: Base, D> {
     /// Every read was found to hold while the transaction stood at the frontier; so will all later ones.
     final_state: Cell<bool>,
     reads_made: u32,
+    /// Where the frontier was at the last look, and how often in a row.
+    seen: Cell<(TxIndex, u32)>,
 }
 
 impl<'a, B, D> RunView<'a, B, D>
@@ -86,6 +95,7 @@ where
             halted: Cell::new(false),
             final_state: Cell::new(in_place),
             reads_made: 0,
+            seen: Cell::new((tx, 0)),
         }
     }
 
@@ -224,6 +234,25 @@ where
         self.final_state.set(holds);
         !holds
     }
+
+    /// Whether the frontier cannot move because of this run. A run ahead may see what no order of transactions gives and
+    /// never end by itself. If it is at the frontier, [`Self::find_stale`] ends it; if all workers make such runs above
+    /// the frontier, one has to give up for the frontier to move.
+    fn holds_up(&self) -> bool {
+        let frontier = self.ground.progress.frontier();
+        if self.final_state.get() || frontier == self.tx {
+            return false;
+        }
+        let (seen, looks) = self.seen.get();
+        let looks = if seen == frontier {
+            looks.saturating_add(1)
+        } else {
+            0
+        };
+        let is_late = looks >= PATIENCE;
+        self.seen.set((frontier, if is_late { 0 } else { looks }));
+        is_late && (self.ground.is_awaited)()
+    }
 }
 
 impl<B, D> View for RunView<'_, B, D>
@@ -306,6 +335,8 @@ where
             self.stop(Halt::Cancelled);
         } else if self.find_stale() {
             self.stop(Halt::Stale);
+        } else if self.holds_up() {
+            self.stop(Halt::HoldsUp);
         }
         self.halted.get()
     }

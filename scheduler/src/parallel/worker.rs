@@ -1,11 +1,13 @@
-//! The loop of one worker: commit what waits at the frontier, else run what was put back, else check what may have read
-//! too early, else run ahead, else rest.
+//! The loop of one worker: commit what it has run itself, else run what was put back, else check what may have read too
+//! early, else run ahead, else commit what others have run, else rest.
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::commit::Share;
 use super::execute::Scratch;
 use super::run::Run;
-use super::status::{Phase, next_incarnation};
+use super::status::{Owner, Phase, next_incarnation};
 use super::validate::first_stale;
 use super::view::Halt;
 use crate::base::Base;
@@ -22,18 +24,25 @@ where
     S: Sink<M::Key, M::Value, M::Output>,
 {
     /// Works until the run is over. A panic outside the Vm, of a sink for instance, ends the run and is kept.
-    pub(crate) fn work(&self) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on())) {
+    pub(crate) fn work(&self, worker: usize) {
+        let scratch = Scratch::new(Owner::new(worker));
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on(scratch))) {
             lock(&self.panic).get_or_insert(payload);
             self.end();
         }
     }
 
-    fn work_on(&self) {
-        let mut scratch = Scratch::default();
+    fn work_on(&self, mut scratch: Scratch<M>) {
         while !self.progress.is_over() {
             self.end_if_done_or_cancelled();
-            if self.commit(&mut scratch) || self.run_next(&mut scratch) {
+            // The frontier is a cache line that the committer writes all the time: to look there after every transaction
+            // would cost both more than it brings.
+            let did_something = mem::take(&mut scratch.gave_up)
+                && self.commit(&mut scratch, Share::All)
+                || scratch.batch.is_empty() && self.commit(&mut scratch, Share::Own)
+                || self.run_next(&mut scratch)
+                || self.commit(&mut scratch, Share::All);
+            if did_something {
                 continue;
             }
             // Nobody rings when a run is cancelled; while transactions are still to come, all may be asleep then.
@@ -48,8 +57,8 @@ where
 
     fn has_work(&self) -> bool {
         self.progress.is_over()
-            || !self.progress.is_committing()
-                && self.frontier_waits(&(0..0))
+            || !self.committer.is_taken()
+                && self.frontier_waits_for_anyone()
                 && !planted(Fault::ForgetFrontier)
             || self.has_work_for_many()
             || self.is_done()
@@ -116,7 +125,9 @@ where
                 scratch.record.adds.clear();
                 scratch.record.outcome = None;
             }
-            Some(Halt::Blocked(..) | Halt::Stale | Halt::Cancelled | Halt::Over) => {}
+            Some(
+                Halt::Blocked(..) | Halt::Stale | Halt::HoldsUp | Halt::Cancelled | Halt::Over,
+            ) => {}
         }
         self.remove_unwritten(version.tx, scratch);
         match halt {
@@ -125,13 +136,14 @@ where
                 validate_early(version.tx, || {
                     first_stale(&self.memory, version.tx, &record.reads, &record.regions).is_none()
                 });
-                std::mem::swap(&mut slot.shelf.lock().record, &mut scratch.record);
-                slot.status.leave(version, Phase::Executed);
+                slot.shelf.lock().record = Some(scratch.give_record());
+                slot.status.leave_executed(version, scratch.owner);
             }
             Some(Halt::Blocked(writer, key)) => {
                 self.wait_for(writer, next_incarnation(version), key);
             }
-            Some(Halt::Stale | Halt::Cancelled) => {
+            Some(Halt::Stale | Halt::HoldsUp | Halt::Cancelled) => {
+                scratch.gave_up = true;
                 slot.status.leave(next_incarnation(version), Phase::Ready);
             }
             Some(Halt::Over) => {}

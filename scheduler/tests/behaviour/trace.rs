@@ -58,10 +58,19 @@ fn a_trace_names_the_key_on_which_transactions_meet() {
         assert_eq!(runs, executions, "{way}");
         let met = traced.iter().filter(|tx| tx.conflict == Some(7)).count();
         assert_eq!(met as u64, conflicts, "{way}");
-        let expected = if conflicts == 0 {
-            vec![]
-        } else {
-            vec![(7, met)]
+        assert!(
+            traced
+                .iter()
+                .all(|tx| tx.waited_on.is_none_or(|key| key == 7 && tx.waits > 0)),
+            "{way}"
+        );
+        let hot = traced
+            .iter()
+            .filter(|tx| tx.conflict.is_some() || tx.waited_on.is_some())
+            .count();
+        let expected = match hot {
+            0 => vec![],
+            times => vec![(7, times)],
         };
         assert_eq!(trace.hottest(3), expected, "{way}");
     }

@@ -18,4 +18,12 @@ impl<T> Lock<T> {
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         lock(&self.0)
     }
+
+    pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.0.try_lock().ok()
+    }
+
+    pub(crate) fn is_taken(&self) -> bool {
+        self.try_lock().is_none()
+    }
 }

@@ -56,12 +56,13 @@ impl Turn<'_> {
         self.threads
     }
 
-    pub(crate) fn broadcast(&self, work: impl Fn() + Sync) {
+    pub(crate) fn broadcast(&self, work: impl Fn(usize) + Sync) {
+        let work = &work;
         scope(|scope| {
-            for _ in 0..self.threads {
-                scope.spawn(|| {
+            for worker in 0..self.threads {
+                scope.spawn(move || {
                     INSIDE.with(|inside| inside.set(true));
-                    work();
+                    work(worker);
                 });
             }
         });
