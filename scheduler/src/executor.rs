@@ -1,5 +1,7 @@
 //! The entry point: an executor with its threads, and what it says about a run.
 
+use std::fmt;
+
 use crate::base::Base;
 use crate::cancel::Cancel;
 use crate::config::Config;
@@ -8,6 +10,7 @@ use crate::config::Mode;
 use crate::error::{ConfigError, RunError};
 use crate::feed::Feed;
 use crate::input::Input;
+use crate::memory::MemoryFor;
 use crate::sequential;
 use crate::sink::Sink;
 use crate::trace::Trace;
@@ -24,25 +27,37 @@ pub(crate) const TRANSACTION_LIMIT: usize = 1 << 31;
 const PARALLEL_FROM: u32 = 16;
 
 /// What a caller may add to one run. None of it changes a result, but for where a cancelled one ends.
-#[derive(Debug)]
 #[non_exhaustive]
-pub struct Options<'a, K> {
+pub struct Options<'a, M: Vm> {
     /// Ends the run when it is thrown.
     pub cancel: Option<&'a Cancel>,
     /// Is told what happened to each transaction.
-    pub trace: Option<&'a mut Trace<K>>,
+    pub trace: Option<&'a mut Trace<M::Key>>,
+    /// Is used instead of new memory.
+    pub memory: Option<&'a mut MemoryFor<M>>,
 }
 
-impl<K> Default for Options<'_, K> {
+impl<M: Vm> Default for Options<'_, M> {
     fn default() -> Self {
         Self {
             cancel: None,
             trace: None,
+            memory: None,
         }
     }
 }
 
-impl<'a, K> Options<'a, K> {
+impl<M: Vm> fmt::Debug for Options<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("cancel", &self.cancel)
+            .field("trace", &self.trace)
+            .field("memory", &self.memory)
+            .finish()
+    }
+}
+
+impl<'a, M: Vm> Options<'a, M> {
     /// With a switch that ends the run.
     #[must_use]
     pub fn cancel(mut self, cancel: &'a Cancel) -> Self {
@@ -52,8 +67,15 @@ impl<'a, K> Options<'a, K> {
 
     /// With a trace to be filled.
     #[must_use]
-    pub fn trace(mut self, trace: &'a mut Trace<K>) -> Self {
+    pub fn trace(mut self, trace: &'a mut Trace<M::Key>) -> Self {
         self.trace = Some(trace);
+        self
+    }
+
+    /// With memory that an earlier run has left.
+    #[must_use]
+    pub fn memory(mut self, memory: &'a mut MemoryFor<M>) -> Self {
+        self.memory = Some(memory);
         self
     }
 }
@@ -125,7 +147,7 @@ impl Executor {
         base: &B,
         txs: &[M::Tx],
         sink: &mut S,
-        options: Options<'_, M::Key>,
+        options: Options<'_, M>,
     ) -> Result<Summary, RunError<B::Error>>
     where
         M: Vm,
@@ -152,7 +174,7 @@ impl Executor {
         base: &B,
         block: Feed<M::Tx>,
         sink: &mut S,
-        options: Options<'_, M::Key>,
+        options: Options<'_, M>,
     ) -> Result<Summary, RunError<B::Error>>
     where
         M: Vm,
@@ -168,7 +190,7 @@ impl Executor {
         base: &B,
         input: Input<'_, M::Tx>,
         sink: &mut S,
-        options: Options<'_, M::Key>,
+        options: Options<'_, M>,
     ) -> Result<Summary, RunError<B::Error>>
     where
         M: Vm,

@@ -77,6 +77,7 @@ impl Idle {
     }
 
     /// Whether anyone sleeps that nobody has rung for; a guess.
+    #[cfg(feature = "rayon")]
     #[inline]
     pub(crate) fn has_sleepers(&self) -> bool {
         self.unrung.load(Ordering::Relaxed) > 0

@@ -70,6 +70,12 @@ impl<K: Clone + Eq + Hash, T> KeyedVec<K, T> {
         &self.entries
     }
 
+    /// How many entries there is room for.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn room(&self) -> usize {
+        self.entries.capacity()
+    }
+
     /// Forgets all entries and keeps their room.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();

@@ -23,6 +23,7 @@
 //! | [`Executor`] | owns the threads and runs blocks |
 //! | [`feed()`] | a block that grows while it is run |
 //! | [`Cancel`], [`Trace`] | end a run from outside, and tell what happened in it |
+//! | [`Memory`] | room that one run leaves for the next |
 //!
 //! Without the feature `rayon` there are no threads and only the sequential mode; results are the same.
 //!
@@ -77,6 +78,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
+
 mod attempt;
 mod base;
 mod cancel;
@@ -84,11 +90,16 @@ mod config;
 mod delta;
 mod error;
 mod executor;
+#[cfg_attr(
+    not(feature = "rayon"),
+    expect(dead_code, reason = "most faults are the parallel mode's")
+)]
 mod faults;
 mod feed;
 mod idle;
 mod input;
 mod keyed;
+mod memory;
 #[cfg(feature = "rayon")]
 mod parallel;
 mod scan;
@@ -107,6 +118,7 @@ pub use delta::{Bounded, Change, Delta, NoDelta, OutOfBounds};
 pub use error::{ConfigError, RunError};
 pub use executor::{Executor, Options, Summary};
 pub use feed::{Feed, Feeder, PushError, feed};
+pub use memory::{Memory, MemoryFor};
 pub use scan::SCAN_LIMIT;
 pub use sink::{Flow, Sink};
 pub use trace::{Trace, TxTrace};

@@ -59,7 +59,7 @@ pub(crate) fn run<M, B, S>(
     base: &B,
     input: &Input<'_, M::Tx>,
     sink: &mut S,
-    mut options: Options<'_, M::Key>,
+    mut options: Options<'_, M>,
 ) -> Result<Summary, RunError<B::Error>>
 where
     M: Vm,

@@ -38,6 +38,7 @@ impl<T: Default> Table<T> {
     }
 
     /// Calls `clear` for the entries with the first `count` numbers, as far as they were made.
+    #[cfg(feature = "rayon")]
     pub(crate) fn clear(&mut self, count: usize, clear: impl FnMut(&mut T)) {
         let made = self.chunks.iter_mut().filter_map(OnceLock::get_mut);
         made.flatten().take(count).for_each(clear);

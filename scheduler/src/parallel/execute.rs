@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::cell::Readers;
 use super::memory::KeyId;
+use super::room::Records;
 use super::run::Run;
 use super::slot::{Record, SumState};
 use super::status::Owner;
@@ -20,6 +21,10 @@ use crate::vm::Vm;
 pub(crate) type RecordOf<M> =
     Record<<M as Vm>::Key, <M as Vm>::Value, <M as Vm>::Delta, <M as Vm>::Output>;
 
+/// Such, for their room.
+pub(crate) type RecordsOf<M> =
+    Records<<M as Vm>::Key, <M as Vm>::Value, <M as Vm>::Delta, <M as Vm>::Output>;
+
 /// What one worker keeps over its transactions.
 pub(crate) struct Scratch<M: Vm> {
     pub(crate) owner: Owner,
@@ -28,7 +33,7 @@ pub(crate) struct Scratch<M: Vm> {
     /// What the last run left; emptied before the next.
     pub(crate) record: Box<RecordOf<M>>,
     /// Records that nobody needs, for their room. There are never more than live transactions.
-    spare: Vec<Box<RecordOf<M>>>,
+    pub(crate) spare: RecordsOf<M>,
     /// What an earlier run of the transaction has made visible, until the next one has ended. Else empty.
     pub(crate) visible: Vec<KeyId>,
     /// Transactions that the cursor has given to this worker.
@@ -39,13 +44,13 @@ pub(crate) struct Scratch<M: Vm> {
 }
 
 impl<M: Vm> Scratch<M> {
-    /// For the worker with this name.
-    pub(crate) fn new(owner: Owner) -> Self {
+    /// For the worker with this name, with these records to use.
+    pub(crate) fn new(owner: Owner, mut spare: RecordsOf<M>) -> Self {
         Self {
             owner,
             worker: None,
-            record: Box::default(),
-            spare: Vec::new(),
+            record: spare.pop().unwrap_or_default(),
+            spare,
             visible: Vec::new(),
             batch: 0..0,
             gave_up: false,

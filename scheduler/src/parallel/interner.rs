@@ -7,7 +7,7 @@ use dashmap::mapref::entry::Entry;
 
 use super::memory::KeyId;
 
-/// How keys are hashed: with seeds of this run, so that nobody can make keys that meet.
+/// How keys are hashed: with random seeds, so that nobody can make keys that meet.
 pub(crate) type KeyHasher = foldhash::quality::RandomState;
 
 /// The numbers that keys have been given.
@@ -29,6 +29,11 @@ impl<K: Clone + Eq + Hash + Ord> Interner<K> {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => *entry.insert(number()),
         }
+    }
+
+    /// Forgets all keys and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     /// All keys, in any order. Goes through the shards one after another.

@@ -24,6 +24,8 @@ const ROOM_LIMIT: usize = 1 << 16;
 const DIRECTORY_LIMIT: usize = 1 << 18;
 /// A key is looked for in so many neighbouring places, a power of two of them.
 const PLACES: usize = 4;
+/// A directory so many times as large as a new one would be is used again.
+const SPARE_FACTOR: usize = 8;
 
 /// The number of a key within one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,17 +61,40 @@ pub(crate) struct MvMemory<K, V, D> {
 impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     /// An empty memory with room for so many keys.
     pub(crate) fn new(keys: usize) -> Self {
-        let places = keys.saturating_mul(2).clamp(PLACES, DIRECTORY_LIMIT);
         Self {
             ids: Interner::new(keys.min(ROOM_LIMIT)),
             hasher: KeyHasher::default(),
-            directory: (0..places.next_power_of_two())
-                .map(|_| AtomicU64::new(0))
-                .collect(),
+            directory: (0..places(keys)).map(|_| AtomicU64::new(0)).collect(),
             ordered: Ordered::default(),
             next: AtomicU32::new(0),
             interned: Table::new(),
         }
+    }
+
+    /// Whether there is room for so many keys, without much to empty for few.
+    pub(crate) fn has_room(&self, keys: usize) -> bool {
+        let places = places(keys);
+        (places..=places.saturating_mul(SPARE_FACTOR)).contains(&self.directory.len())
+    }
+
+    /// How many keys have a number.
+    pub(crate) fn keys(&self) -> usize {
+        self.next.load(Ordering::Relaxed) as usize
+    }
+
+    /// Forgets everything and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        let keys = self.keys();
+        self.ids.clear();
+        for place in &mut self.directory {
+            *place = AtomicU64::new(0);
+        }
+        self.ordered.clear();
+        self.next = AtomicU32::new(0);
+        self.interned.clear(keys, |interned| {
+            interned.key.take();
+            interned.cell.get_mut().clear();
+        });
     }
 
     /// The number of `key`, the same for every equal key.
@@ -226,6 +251,12 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
     fn cell(&self, id: KeyId) -> Guard<'_, Cell<V, D>> {
         self.interned(id).cell.lock()
     }
+}
+
+/// The length of a directory for so many keys.
+fn places(keys: usize) -> usize {
+    let places = keys.saturating_mul(2).clamp(PLACES, DIRECTORY_LIMIT);
+    places.next_power_of_two()
 }
 
 /// A word of the directory.

@@ -23,6 +23,7 @@ mod pool;
 mod progress;
 mod range;
 mod requeue;
+mod room;
 mod run;
 mod slot;
 mod status;
@@ -32,4 +33,5 @@ mod window;
 mod worker;
 
 pub(crate) use pool::{Pool, inside_worker};
+pub(crate) use room::Room;
 pub(crate) use run::run;

@@ -32,6 +32,13 @@ impl<K> Default for Ordered<K> {
 }
 
 impl<K: Clone + Ord> Ordered<K> {
+    /// As at the beginning of a run.
+    pub(crate) fn clear(&mut self) {
+        if self.wanted.load(Ordering::Relaxed) {
+            *self = Self::default();
+        }
+    }
+
     /// Takes note of a new key. Called under the lock of the key's shard.
     pub(crate) fn note(&self, key: &K, id: KeyId) {
         if self.wanted.load(Ordering::SeqCst) {

@@ -18,6 +18,8 @@ struct Apart<T>(T);
 /// At most so many transactions are handed out at once: short ones cost less that way, and of long ones no worker should
 /// have many that others could run.
 const BATCH_LIMIT: u32 = 4;
+/// The window has room for so many batches of each worker.
+const BATCHES_IN_WINDOW: u32 = 4;
 
 const NO_SUSPECT: u32 = u32::MAX;
 
@@ -163,8 +165,12 @@ impl Progress {
     /// How many transactions are handed out at once: fewer when the window is narrow, for then what is run further ahead
     /// is likelier to have read too early.
     fn batch(&self) -> u32 {
-        let share = self.window.0.load(Ordering::Relaxed) / self.threads.max(1) / 4;
-        share.clamp(1, BATCH_LIMIT)
+        let window = self.window.0.load(Ordering::Relaxed);
+        let batches = self.threads.saturating_mul(BATCHES_IN_WINDOW);
+        window
+            .checked_div(batches)
+            .unwrap_or(1)
+            .clamp(1, BATCH_LIMIT)
     }
 }
 

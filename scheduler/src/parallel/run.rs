@@ -4,12 +4,14 @@ use std::any::Any;
 use std::panic::resume_unwind;
 
 use super::commit::Committer;
+use super::execute::RecordsOf;
 use super::hints::Hints;
 use super::lock::Lock;
 use super::memory::MvMemory;
 use super::pool::Turn;
 use super::progress::Progress;
 use super::requeue::Requeue;
+use super::room::Room;
 use super::slot::Ring;
 use super::window::Window;
 use crate::base::Base;
@@ -38,6 +40,9 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) hints: Hints<M::Key>,
     pub(crate) memory: MvMemory<M::Key, M::Value, M::Delta>,
     pub(crate) ring: Ring<M::Key, M::Value, M::Delta, M::Output>,
+    /// Records that no worker has.
+    pub(crate) records: Mutex<RecordsOf<M>>,
+    pub(crate) workers: usize,
     pub(crate) progress: Progress,
     pub(crate) requeue: Requeue,
     pub(crate) idle: &'a Idle,
@@ -56,7 +61,7 @@ pub(crate) fn run<M, B, S>(
     base: &B,
     input: Input<'_, M::Tx>,
     sink: &mut S,
-    options: Options<'_, M::Key>,
+    mut options: Options<'_, M>,
 ) -> Result<Summary, RunError<B::Error>>
 where
     M: Vm,
@@ -73,13 +78,21 @@ where
         Input::Slice(txs) => (&own_idle, txs.len()),
         Input::Feed(feed) => (feed.idle(), UNKNOWN_LENGTH),
     };
+    let keys = expected.saturating_mul(KEYS_PER_TRANSACTION);
+    let left = options
+        .memory
+        .as_mut()
+        .and_then(|memory| memory.room.take());
+    let room = Room::make(left, keys, most.saturating_add(1));
     let shared = Run {
         vm,
         base,
         hints: Hints::of(vm, &input),
         cancel: options.cancel,
-        memory: MvMemory::new(expected.saturating_mul(KEYS_PER_TRANSACTION)),
-        ring: Ring::new(most.saturating_add(1)),
+        memory: room.memory,
+        ring: room.ring,
+        records: Mutex::new(room.records),
+        workers: turn.threads(),
         progress: Progress::new(threads, most),
         requeue: Requeue::default(),
         idle,
@@ -93,6 +106,14 @@ where
         resume_unwind(payload);
     }
     let executions = shared.executions.load(Ordering::Relaxed);
+    if let Some(memory) = options.memory {
+        let used = Room {
+            memory: shared.memory,
+            ring: shared.ring,
+            records: lock(&shared.records).split_off(0),
+        };
+        memory.room = used.clear();
+    }
     let mut committer = shared.committer.lock();
     if let Some(error) = committer.error.take() {
         return Err(error);

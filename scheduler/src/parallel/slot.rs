@@ -4,6 +4,7 @@
 //! window serves a block of any length, and stays in the cache.
 
 use std::hash::Hash;
+use std::mem;
 use std::ops::Bound;
 
 use super::cell::Origin;
@@ -88,6 +89,18 @@ impl<K, V, D, O> Default for Record<K, V, D, O> {
 }
 
 impl<K: Clone + Eq + Hash, V, D, O> Record<K, V, D, O> {
+    /// The accesses that it has room for.
+    pub(crate) fn room(&self) -> usize {
+        let sets = [
+            self.reads.room(),
+            self.writes.room(),
+            self.adds.room(),
+            self.regions.capacity(),
+            self.ids.capacity(),
+        ];
+        sets.into_iter().fold(0, usize::max)
+    }
+
     /// Forgets the run and keeps the room.
     pub(crate) fn clear(&mut self) {
         self.reads.clear();
@@ -122,6 +135,17 @@ pub(crate) struct Shelf<K, V, D, O> {
     pub(crate) waited_on: Option<K>,
 }
 
+impl<K, V, D, O> Default for Shelf<K, V, D, O> {
+    fn default() -> Self {
+        Self {
+            record: None,
+            waiters: Vec::new(),
+            waits: 0,
+            waited_on: None,
+        }
+    }
+}
+
 /// The slots of the live transactions.
 #[derive(Debug)]
 pub(crate) struct Ring<K, V, D, O> {
@@ -134,15 +158,23 @@ impl<K, V, D, O> Ring<K, V, D, O> {
         let slots = (0..live.next_power_of_two())
             .map(|tx| Slot {
                 status: Status::new(TxIndex::new(tx)),
-                shelf: Lock::new(Shelf {
-                    record: None,
-                    waiters: Vec::new(),
-                    waits: 0,
-                    waited_on: None,
-                }),
+                shelf: Lock::default(),
             })
             .collect();
         Self { slots }
+    }
+
+    /// Whether a new ring for so many would be as long.
+    pub(crate) fn is_for(&self, live: u32) -> bool {
+        self.slots.len() == live.next_power_of_two() as usize
+    }
+
+    /// Makes the first transactions of a block live again, and gives the records that lay here.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = Box<Record<K, V, D, O>>> {
+        (0..).zip(&mut self.slots).filter_map(|(tx, slot)| {
+            slot.status = Status::new(TxIndex::new(tx));
+            mem::take(slot.shelf.get_mut()).record
+        })
     }
 
     /// The slot that `tx` has while it is live.

@@ -25,7 +25,13 @@ where
 {
     /// Works until the run is over. A panic outside the Vm, of a sink for instance, ends the run and is kept.
     pub(crate) fn work(&self, worker: usize) {
-        let scratch = Scratch::new(Owner::new(worker));
+        let spare = {
+            let mut records = lock(&self.records);
+            let share = records.len().div_ceil(self.workers);
+            let rest = records.len().saturating_sub(share);
+            records.split_off(rest)
+        };
+        let scratch = Scratch::new(Owner::new(worker), spare);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on(scratch))) {
             lock(&self.panic).get_or_insert(payload);
             self.end();
@@ -53,6 +59,9 @@ where
         }
         self.executions
             .fetch_add(scratch.executions, Ordering::Relaxed);
+        let mut records = lock(&self.records);
+        records.push(scratch.record);
+        records.append(&mut scratch.spare);
     }
 
     fn has_work(&self) -> bool {

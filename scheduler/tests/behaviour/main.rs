@@ -21,6 +21,9 @@ mod programs;
 mod ranges;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
+mod reuse;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod support;

@@ -19,6 +19,10 @@ impl<K: Clone + Ord> Interner<K> {
         *lock(&self.0).entry(key.clone()).or_insert_with(number)
     }
 
+    pub(crate) fn clear(&mut self) {
+        lock(&self.0).clear();
+    }
+
     pub(crate) fn all(&self) -> Vec<(K, KeyId)> {
         let ids = lock(&self.0);
         ids.iter().map(|(key, id)| (key.clone(), *id)).collect()
