@@ -5,10 +5,10 @@ use std::fmt;
 use crate::vm::Vm;
 
 /// The room that a run takes for its read and write sets and for the versions of keys, kept for the next run of the same
-/// types, which then hardly allocates anything. It holds no result: a run with it gives what a run without it gives.
+/// types, which then hardly allocates anything. No result depends on it: a run with it gives what a run without it gives.
 ///
-/// Only the parallel mode uses it. It keeps what one run of up to some hundred thousand keys needs, and frees what goes
-/// beyond; a run that panics leaves nothing.
+/// Only the parallel mode uses it. It keeps what one run of up to some hundred thousand keys needs, values included until
+/// the next run begins, and frees what goes beyond; a run that panics leaves nothing.
 ///
 /// ```
 /// # use std::collections::BTreeMap;

@@ -82,8 +82,8 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
         self.next.load(Ordering::Relaxed) as usize
     }
 
-    /// Forgets everything and keeps the room.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything and keeps the room. This costs what was used of it.
+    pub(crate) fn cleared(mut self) -> Self {
         let keys = self.keys();
         self.ids.clear();
         for place in &mut self.directory {
@@ -95,6 +95,7 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>> MvMemory<K, V, D> {
             interned.key.take();
             interned.cell.get_mut().clear();
         });
+        self
     }
 
     /// The number of `key`, the same for every equal key.

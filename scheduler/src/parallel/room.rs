@@ -1,7 +1,7 @@
-//! What a run leaves for the next one to use again: emptied, but not given back.
+//! What a run leaves for the next one to use again.
 //!
-//! Invariant: it holds nothing that a later run could see. What a run has changed is emptied when the run ends, by the
-//! numbers that it has given out, so this costs what the run has used and not what there is room for.
+//! Invariant: no run sees what another has left. All of it is emptied when the next run begins and not when its own ends,
+//! since what has just been emptied is in the cache. A record is emptied by whoever uses it.
 
 use std::hash::Hash;
 
@@ -25,41 +25,30 @@ pub(crate) struct Room<K, V, D, O> {
 }
 
 impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>, O> Room<K, V, D, O> {
-    /// Room for so many keys and live transactions: what is there, as far as it fits.
+    /// Room for so many keys and live transactions: what an earlier run has left, as far as it fits.
     pub(crate) fn make(left: Option<Self>, keys: usize, live: u32) -> Self {
-        let Some(left) = left else {
-            return Self {
-                memory: MvMemory::new(keys),
-                ring: Ring::new(live),
-                records: Vec::new(),
-            };
+        let (memory, ring, mut records) = match left {
+            Some(left) => (Some(left.memory), Some(left.ring), left.records),
+            None => (None, None, Vec::new()),
         };
+        let memory = memory.filter(|memory| memory.has_room(keys));
+        let ring = ring.filter(|ring| ring.is_for(live));
         Self {
-            memory: if left.memory.has_room(keys) {
-                left.memory
-            } else {
-                MvMemory::new(keys)
+            memory: memory.map_or_else(|| MvMemory::new(keys), MvMemory::cleared),
+            ring: match ring {
+                Some(mut ring) => {
+                    records.extend(ring.clear());
+                    ring
+                }
+                None => Ring::new(live),
             },
-            ring: if left.ring.is_for(live) {
-                left.ring
-            } else {
-                Ring::new(live)
-            },
-            records: left.records,
+            records,
         }
     }
 
-    /// Empties it.
-    pub(crate) fn clear(mut self) -> Option<Self> {
-        if self.memory.keys() > KEYS_KEPT {
-            return None;
-        }
-        self.memory.clear();
-        self.records.extend(self.ring.clear());
+    /// What of it is kept for the next run.
+    pub(crate) fn keep(mut self) -> Option<Self> {
         self.records.retain(|record| record.room() <= ACCESSES_KEPT);
-        for record in &mut self.records {
-            record.clear();
-        }
-        Some(self)
+        (self.memory.keys() <= KEYS_KEPT).then_some(self)
     }
 }

@@ -112,7 +112,7 @@ where
             ring: shared.ring,
             records: lock(&shared.records).split_off(0),
         };
-        memory.room = used.clear();
+        memory.room = used.keep();
     }
     let mut committer = shared.committer.lock();
     if let Some(error) = committer.error.take() {
