@@ -10,6 +10,10 @@ pub(crate) enum Fault {
     /// The committer takes what lies at the frontier.
     SkipValidation,
     /// A run is validated when it ends, on whatever state there is, and not again at the frontier.
+    #[cfg_attr(
+        not(all(test, any(loom, shuttle))),
+        expect(dead_code, reason = "only a planted one is asked for")
+    )]
     EarlyCommit,
     /// A transaction that is run again leaves its old writes readable.
     SkipEstimate,

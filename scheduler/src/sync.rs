@@ -15,7 +15,7 @@ mod primitives;
 
 pub(crate) use primitives::{
     AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, fence, spin_loop,
-    yield_now,
+    wait_timeout, yield_now,
 };
 /// A model checker may take the real one: what is made under it never waits, so to look, make and keep are one step.
 pub(crate) use std::sync::OnceLock;
