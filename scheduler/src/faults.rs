@@ -2,6 +2,7 @@
 //!
 //! Without a model checker no fault can be planted: every question is answered `false` at compile time.
 
+#[cfg(not(all(test, any(loom, shuttle))))]
 use crate::types::TxIndex;
 
 /// What can be done wrong.
@@ -10,6 +11,10 @@ pub(crate) enum Fault {
     /// The committer takes what lies at the frontier.
     SkipValidation,
     /// A run is validated when it ends, on whatever state there is, and not again at the frontier.
+    #[cfg_attr(
+        not(all(test, any(loom, shuttle))),
+        expect(dead_code, reason = "only a planted one is asked for")
+    )]
     EarlyCommit,
     /// A transaction that is run again leaves its old writes readable.
     SkipEstimate,
@@ -38,8 +43,10 @@ pub(crate) const fn was_valid_early(_: TxIndex) -> bool {
     false
 }
 
+#[cfg(all(test, shuttle))]
+pub(crate) use planting::plant;
 #[cfg(all(test, any(loom, shuttle)))]
-pub(crate) use planting::{plant, planted, validate_early, was_valid_early};
+pub(crate) use planting::{planted, validate_early, was_valid_early};
 
 #[cfg(all(test, any(loom, shuttle)))]
 mod planting {
@@ -56,6 +63,7 @@ mod planting {
     }
 
     /// Plants a fault, or removes it, for this thread.
+    #[cfg(shuttle)]
     pub(crate) fn plant(fault: Option<Fault>) {
         PLANTED.set(fault);
         VALID_EARLY.take();

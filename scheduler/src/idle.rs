@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::faults::{Fault, planted};
 use crate::sync::{
-    AtomicUsize, Condvar, EXPLORED, Mutex, Ordering, fence, lock, spin_loop, yield_now,
+    AtomicUsize, Condvar, EXPLORED, Mutex, Ordering, fence, lock, spin_loop, wait_timeout,
+    yield_now,
 };
 
 /// A worker looks for work so many times before it yields its core, with some pauses between two looks.
@@ -66,8 +67,7 @@ impl Idle {
                 rings = woken.unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let woken = self.bell.wait_timeout(rings, NAP);
-            rings = woken.unwrap_or_else(PoisonError::into_inner).0;
+            rings = wait_timeout(&self.bell, &self.rings, rings, NAP);
             if *rings == 0 && has_work() {
                 self.unrung.fetch_sub(1, Ordering::SeqCst);
                 return;

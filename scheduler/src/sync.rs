@@ -16,7 +16,8 @@ mod primitives;
 #[cfg(feature = "rayon")]
 pub(crate) use primitives::AtomicU64;
 pub(crate) use primitives::{
-    AtomicBool, AtomicU32, AtomicUsize, Condvar, Mutex, MutexGuard, fence, spin_loop, yield_now,
+    AtomicBool, AtomicU32, AtomicUsize, Condvar, Mutex, MutexGuard, fence, spin_loop, wait_timeout,
+    yield_now,
 };
 /// A model checker may take the real one: what is made under it never waits, so to look, make and keep are one step.
 pub(crate) use std::sync::OnceLock;

@@ -277,7 +277,7 @@ fn unpack(word: u64) -> Option<KeyId> {
     number.checked_sub(1).map(KeyId)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use std::hash::{Hash, Hasher};
 

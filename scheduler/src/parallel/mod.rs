@@ -21,6 +21,8 @@ mod ordered;
 #[cfg_attr(all(test, shuttle), path = "pool/explored.rs")]
 mod pool;
 mod progress;
+#[cfg(all(test, any(loom, shuttle)))]
+mod proofs;
 mod range;
 mod requeue;
 mod room;

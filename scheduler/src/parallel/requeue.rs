@@ -59,7 +59,7 @@ impl Requeue {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::Requeue;
     use crate::types::TxIndex;

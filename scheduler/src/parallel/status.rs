@@ -184,7 +184,7 @@ fn first(tx: TxIndex) -> Snapshot {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::{Owner, Phase, Snapshot, Status, next_incarnation};
     use crate::types::{Incarnation, TxIndex, Version};

@@ -10,12 +10,27 @@ pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Every switch is explored at every access anyway, and a thread that says it yields would be passed over.
 pub(crate) fn yield_now() {}
 
-/// As for [`yield_now`].
-pub(crate) fn spin_loop() {}
+/// Whoever spins waits for another thread, which has to come first.
+pub(crate) fn spin_loop() {
+    loom::thread::yield_now();
+}
+
+/// Time passes as soon as every other thread has had its turn.
+pub(crate) fn wait_timeout<'a, T>(
+    _: &Condvar,
+    mutex: &'a Mutex<T>,
+    guard: MutexGuard<'a, T>,
+    _: Duration,
+) -> MutexGuard<'a, T> {
+    drop(guard);
+    loom::thread::yield_now();
+    super::lock(mutex)
+}
 
 fn fence_if_consistent(order: Ordering) {
     if order == Ordering::SeqCst {
@@ -57,6 +72,17 @@ macro_rules! atomics {
                 self.changed(success, || self.0.compare_exchange(current, new, success, failure))
             }
 
+            /// Never fails for no reason: the caller looks again then, which would show nothing.
+            pub(crate) fn compare_exchange_weak(
+                &self,
+                current: $value,
+                new: $value,
+                success: Ordering,
+                failure: Ordering,
+            ) -> Result<$value, $value> {
+                self.compare_exchange(current, new, success, failure)
+            }
+
             fn changed<T>(&self, order: Ordering, change: impl FnOnce() -> T) -> T {
                 fence_if_consistent(order);
                 let before = change();
@@ -71,7 +97,7 @@ macro_rules! numbers {
     ($($name:ident: $value:ty),*) => {
         atomics!($($name: $value),*);
         $(
-                impl $name {
+            impl $name {
                 pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
                     self.changed(order, || self.0.fetch_add(value, order))
                 }
@@ -82,6 +108,10 @@ macro_rules! numbers {
 
                 pub(crate) fn fetch_max(&self, value: $value, order: Ordering) -> $value {
                     self.changed(order, || self.0.fetch_max(value, order))
+                }
+
+                pub(crate) fn fetch_min(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.fetch_min(value, order))
                 }
             }
         )*

@@ -1,6 +1,8 @@
 //! A lock that model checkers know. What is different about the real one, its release by a plain store, has tests of its
 //! own.
 
+use std::sync::TryLockError;
+
 use crate::sync::{Mutex, MutexGuard, lock};
 
 /// What one thread at a time may touch.
@@ -20,7 +22,11 @@ impl<T> Lock<T> {
     }
 
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.0.try_lock().ok()
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     pub(crate) fn is_taken(&self) -> bool {

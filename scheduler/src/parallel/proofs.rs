@@ -1,0 +1,12 @@
+//! The protocol, decided by model checkers on the code that runs, not on a model of it.
+//!
+//! Under loom (`just loom`) every part that threads share is explored in full, in the small: every order of accesses and
+//! every value that a load may give. Under shuttle (`just shuttle`) whole blocks run through the executor, with as many
+//! schedules as the tests say, drawn from fixed seeds. `tests/protocol` has the model that is explored in full.
+
+#[cfg(shuttle)]
+mod blocks;
+#[cfg(shuttle)]
+mod planted;
+#[cfg(shuttle)]
+mod schedules;
