@@ -35,6 +35,8 @@ pub(crate) struct Run<'a, M: Vm, B: Base, S> {
     pub(crate) base: &'a B,
     pub(crate) input: Input<'a, M::Tx>,
     pub(crate) cancel: Option<&'a Cancel>,
+    /// The most transactions that are alive at once, per thread.
+    pub(crate) window: usize,
     pub(crate) hints: Hints<M::Key>,
     pub(crate) memory: MvMemory<M::Key, M::Value, M::Delta>,
     pub(crate) ring: Ring<M::Key, M::Value, M::Delta, M::Output>,
@@ -78,6 +80,7 @@ where
         base,
         hints: Hints::of(vm, &input),
         cancel: options.cancel,
+        window,
         memory: MvMemory::new(expected.saturating_mul(KEYS_PER_TRANSACTION)),
         ring: Ring::new(most.saturating_add(1)),
         progress: Progress::new(threads, most),

@@ -25,7 +25,7 @@ where
 {
     /// Works until the run is over. A panic outside the Vm, of a sink for instance, ends the run and is kept.
     pub(crate) fn work(&self, worker: usize) {
-        let scratch = Scratch::new(Owner::new(worker));
+        let scratch = Scratch::new(Owner::new(worker), self.window);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on(scratch))) {
             lock(&self.panic).get_or_insert(payload);
             self.end();
