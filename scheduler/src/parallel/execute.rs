@@ -32,8 +32,10 @@ pub(crate) struct Scratch<M: Vm> {
     pub(crate) worker: Option<M::Worker>,
     /// What the last run left; emptied before the next.
     pub(crate) record: Box<RecordOf<M>>,
-    /// Records that nobody needs, for their room. There are never more than live transactions.
+    /// Records that nobody needs, for their room. Whoever commits what others have run gets their records; without a limit
+    /// they would pile up here.
     pub(crate) spare: RecordsOf<M>,
+    spare_limit: usize,
     /// What an earlier run of the transaction has made visible, until the next one has ended. Else empty.
     pub(crate) visible: Vec<KeyId>,
     /// Transactions that the cursor has given to this worker.
@@ -44,13 +46,14 @@ pub(crate) struct Scratch<M: Vm> {
 }
 
 impl<M: Vm> Scratch<M> {
-    /// For the worker with this name, with these records to use.
-    pub(crate) fn new(owner: Owner, mut spare: RecordsOf<M>) -> Self {
+    /// For the worker with this name, with these records to use, which keeps so many.
+    pub(crate) fn new(owner: Owner, mut spare: RecordsOf<M>, spare_limit: usize) -> Self {
         Self {
             owner,
             worker: None,
             record: spare.pop().unwrap_or_default(),
             spare,
+            spare_limit,
             visible: Vec::new(),
             batch: 0..0,
             gave_up: false,
@@ -66,7 +69,10 @@ impl<M: Vm> Scratch<M> {
 
     /// Takes another record in the place of the present one, which nobody needs.
     pub(crate) fn take_record(&mut self, record: Box<RecordOf<M>>) {
-        self.spare.push(mem::replace(&mut self.record, record));
+        let spare = mem::replace(&mut self.record, record);
+        if self.spare.len() < self.spare_limit {
+            self.spare.push(spare);
+        }
     }
 }
 

@@ -27,11 +27,10 @@ where
     pub(crate) fn work(&self, worker: usize) {
         let spare = {
             let mut records = lock(&self.records);
-            let share = records.len().div_ceil(self.workers);
-            let rest = records.len().saturating_sub(share);
-            records.split_off(rest)
+            let left = records.len().saturating_sub(self.window);
+            records.split_off(left)
         };
-        let scratch = Scratch::new(Owner::new(worker), spare);
+        let scratch = Scratch::new(Owner::new(worker), spare, self.window);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on(scratch))) {
             lock(&self.panic).get_or_insert(payload);
             self.end();

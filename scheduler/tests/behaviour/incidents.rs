@@ -5,66 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ordlane_scheduler::{Executor, Flow, NoDelta, RunError, Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Flow, RunError, TxIndex};
 use rayon::prelude::*;
 
-use super::support::{THREADS, Watchdog, every_way, parallel, run};
-
-/// A Vm made of a function over `u64` keys and values.
-struct Call<F>(F);
-
-/// The view of a [`Call`], as an object, since closures are not generic.
-trait Seen {
-    fn read(&mut self, key: u64) -> Result<Option<u64>, Stop>;
-    fn write(&mut self, key: u64, value: u64);
-}
-
-impl<V: View<Key = u64, Value = u64>> Seen for V {
-    fn read(&mut self, key: u64) -> Result<Option<u64>, Stop> {
-        View::read(self, &key)
-    }
-
-    fn write(&mut self, key: u64, value: u64) {
-        View::write(self, key, value);
-    }
-}
-
-impl<F> Vm for Call<F>
-where
-    F: Fn(u32, &mut dyn Seen) -> Result<u64, Stop> + Sync,
-{
-    type Key = u64;
-    type Value = u64;
-    type Delta = NoDelta;
-    type Tx = ();
-    type Output = u64;
-    type Worker = ();
-
-    fn worker(&self) {}
-
-    fn execute<V>(&self, (): &mut (), index: TxIndex, (): &(), view: &mut V) -> Result<u64, Stop>
-    where
-        V: View<Key = u64, Value = u64>,
-    {
-        (self.0)(index.get(), view)
-    }
-}
-
-/// Runs `length` calls and gives the outputs.
-fn outputs<F>(executor: &Executor, call: F, length: usize) -> Vec<u64>
-where
-    F: Fn(u32, &mut dyn Seen) -> Result<u64, Stop> + Sync,
-{
-    let (entries, said) = run(executor, &Call(call), &BTreeMap::new(), &vec![(); length]);
-    assert_eq!(said.unwrap().committed, length);
-    entries.into_iter().map(|entry| entry.output).collect()
-}
-
-fn add_one(_: u32, view: &mut dyn Seen) -> Result<u64, Stop> {
-    let count = view.read(0)?.unwrap_or(0);
-    view.write(0, count + 1);
-    Ok(count)
-}
+use super::calls::{Call, Seen, add_one, outputs};
+use super::support::{THREADS, Watchdog, every_way, parallel};
 
 /// A waiting worker stole a task that then waited for the worker's own transaction.
 #[test]

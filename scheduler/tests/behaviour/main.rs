@@ -2,10 +2,16 @@
 
 #[cfg(test)]
 mod additions;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod calls;
 #[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod equivalence;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod extremes;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]

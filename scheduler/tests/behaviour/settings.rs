@@ -59,11 +59,14 @@ fn an_empty_block_is_done_at_once() {
 #[test]
 fn more_threads_than_transactions() {
     let _watchdog = Watchdog::new("more_threads_than_transactions");
-    for length in [1, 2, 5] {
-        let block = vec![vec![Op::Read(1), Op::Write(1)]; length];
-        let (entries, said) = run(&parallel(8), &Interpreter::<u16>::new(), &base(4), &block);
-        assert_eq!(said.unwrap().committed, length);
-        assert_eq!(entries, oracle(&base(4), &block));
+    for threads in [2, 4, 8, 33] {
+        let executor = parallel(threads);
+        for length in [1, 2, 5] {
+            let block = vec![vec![Op::Read(1), Op::Write(1)]; length];
+            let (entries, said) = run(&executor, &Interpreter::<u16>::new(), &base(4), &block);
+            assert_eq!(said.unwrap().committed, length, "{threads} threads");
+            assert_eq!(entries, oracle(&base(4), &block), "{threads} threads");
+        }
     }
 }
 

@@ -103,6 +103,14 @@ pub(crate) fn every_way() -> Vec<(String, Executor)> {
     ways
 }
 
+/// Sequential first, then parallel with 1, 2, 4 and 8 threads.
+#[cfg(feature = "rayon")]
+pub(crate) fn by_threads() -> Vec<(usize, Executor)> {
+    let mut ways = vec![(0, sequential())];
+    ways.extend([1, 2, 4, 8].map(|threads| (threads, parallel(threads))));
+    ways
+}
+
 /// What a sink was given about a block.
 pub(crate) type Entries<M> = Vec<Committed<<M as Vm>::Key, <M as Vm>::Value, <M as Vm>::Output>>;
 /// What a run said.
