@@ -7,7 +7,7 @@ use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed,
     admit::Rules,
     engine::{Parent, Prepared},
-    execute::{self, Key, OnInvalid, Outcome, Ran, Refusal, Transition, Value},
+    execute::{self, Field, FieldValue, OnInvalid, Outcome, Ran, Refusal, Transition},
     stages::Stopwatch,
     verify::Verified,
 };
@@ -68,7 +68,7 @@ impl Engine {
         candidates: &[TxBytes],
     ) -> Result<Built, EngineError>
     where
-        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
     {
         if candidates.len() > MAX_BLOCK_TXS {
             let (count, limit) = (candidates.len(), MAX_BLOCK_TXS);
@@ -115,7 +115,7 @@ impl Engine {
         prepared: &mut Prepared,
     ) -> Result<Ran, EngineError>
     where
-        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
     {
         let mut quarantined = 0;
         loop {

@@ -162,10 +162,7 @@ impl Engine {
             head: Head::of(&layer.header, layer.hash),
             header: layer.header.clone(),
             tree: layer.tree.clone(),
-            state: ParentState {
-                store: &self.store,
-                layers,
-            },
+            state: ParentState::new(&self.store, layers),
             _durable: durable,
         })
     }
@@ -188,10 +185,7 @@ impl Engine {
             head: Head::of(&durable.header, durable.hash),
             header: durable.header.clone(),
             tree: self.store.tree(),
-            state: ParentState {
-                store: &self.store,
-                layers: Vec::new(),
-            },
+            state: ParentState::new(&self.store, Vec::new()),
             _durable: durable,
         }
     }

@@ -5,17 +5,19 @@
 
 mod base;
 mod collect;
+mod field;
 mod transition;
 
 use ordlane_primitives::{Amount, BlockHeight, Receipt};
 use ordlane_scheduler::{Executor, RunError, Vm};
 
-pub use self::collect::Refusal;
 pub(crate) use self::{
     base::ParentState,
     collect::{AccountWrites, Collector, OnInvalid, block_bytes},
-    transition::{Key, Outcome, Transition, Value},
+    field::FieldValue,
+    transition::{Outcome, Transition},
 };
+pub use self::{collect::Refusal, field::Field};
 use crate::{
     BlockError, EngineError, SystemError, ValidationError, admit::Rules, verify::Verified,
 };
@@ -49,15 +51,17 @@ pub(crate) fn run<M>(
     on_invalid: OnInvalid,
 ) -> Result<Ran, EngineError>
 where
-    M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+    M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
 {
     let _span = tracing::debug_span!("execute").entered();
     let mut collector = Collector::new(txs, rules, on_invalid);
     let outcome = executor.run(vm, parent, txs, &mut collector);
     // What the collector refused stands below whatever stopped the run, so it is the first fault.
-    let ran = collector.finish()?;
+    if let Some(error) = collector.take_refusal() {
+        return Err(error.into());
+    }
     match outcome {
-        Ok(_) => Ok(ran),
+        Ok(_) => Ok(collector.finish(parent)?),
         Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
             index: index.as_usize(),
             message,

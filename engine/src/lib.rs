@@ -65,7 +65,7 @@ pub use commit::Committed;
 pub use context::{BlockContext, Head};
 pub use engine::Engine;
 pub use error::{BlockError, EngineError, SystemError, ValidationError};
-pub use execute::Refusal;
+pub use execute::{Field, Refusal};
 pub use executed::Executed;
 pub use ordlane_primitives as primitives;
 pub use ordlane_scheduler::Mode;
