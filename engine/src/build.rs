@@ -76,7 +76,7 @@ impl Engine {
         }
         let mut prepared = self.prepare(rules, candidates);
         let mut watch = Stopwatch::start();
-        let ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
+        let mut ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
         let Prepared {
             verified,
             positions,
@@ -84,6 +84,9 @@ impl Engine {
             mut stages,
         } = prepared;
         stages.execute = watch.lap();
+        if let Some(trace) = &mut ran.trace {
+            trace.renumber(&positions);
+        }
 
         let position_of = |index: usize| positions.get(index).copied();
         let cut = ran.cut_at.and_then(position_of).unwrap_or(candidates.len());
@@ -127,6 +130,7 @@ impl Engine {
                 txs,
                 rules,
                 OnInvalid::LeaveOut,
+                self.traces,
             );
             match run {
                 Err(EngineError::Block(BlockError::Panicked { index, message }))

@@ -34,6 +34,8 @@ pub struct Engine {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) executor: Executor,
     pub(crate) layers: Layers,
+    /// Whether every block is executed with a trace.
+    pub(crate) traces: bool,
     /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
     /// committed to it.
     pub(crate) durable: RwLock<Durable>,
@@ -135,6 +137,7 @@ impl Engine {
             &prepared.verified,
             rules,
             OnInvalid::Refuse,
+            self.traces,
         )?;
         stages.execute = watch.lap();
         self.seal(
@@ -295,6 +298,7 @@ impl Engine {
             mut writes,
             gas_used,
             fees,
+            trace,
             ..
         } = ran;
         let (tx_ids, transactions) = select(verified, &included);
@@ -331,6 +335,7 @@ impl Engine {
             receipts,
             tx_ids,
             stages,
+            trace,
         })
     }
 }

@@ -57,6 +57,7 @@ mod prove;
 mod query;
 mod seal;
 mod stages;
+mod trace;
 mod verify;
 
 pub use build::{Built, LeftOut};
@@ -72,3 +73,4 @@ pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;
 pub use query::{StateView, TransactionRecord};
 pub use stages::Stages;
+pub use trace::{BlockTrace, TransactionTrace};

@@ -65,6 +65,7 @@ impl<'a> Collector<'a> {
                 gas_used: 0,
                 fees: Amount::ZERO,
                 cut_at: None,
+                trace: None,
             },
             fields: HashMap::default(),
             bytes: 0,

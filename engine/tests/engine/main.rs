@@ -18,3 +18,4 @@ mod in_rayon;
 mod mutated;
 mod questions;
 mod support;
+mod trace;
