@@ -186,3 +186,6 @@ fn debit(balance: Amount, amount: Amount) -> Result<Amount, Stop> {
         .checked_sub(amount)
         .ok_or_else(|| Stop::fatal("a reserved amount is above the balance"))
 }
+
+#[cfg(test)]
+mod tests;

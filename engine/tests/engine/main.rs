@@ -11,6 +11,7 @@ mod against_oracle;
 mod at_once;
 mod crash;
 mod failures;
+mod fields;
 mod forks;
 mod golden;
 mod imports;
