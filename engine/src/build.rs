@@ -7,7 +7,7 @@ use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed,
     admit::Rules,
     engine::{Parent, Prepared},
-    execute::{self, Key, OnInvalid, Outcome, Ran, Refusal, Transition, Value},
+    execute::{self, Field, FieldValue, OnInvalid, Outcome, Ran, Refusal, Transition},
     stages::Stopwatch,
     verify::Verified,
 };
@@ -68,7 +68,7 @@ impl Engine {
         candidates: &[TxBytes],
     ) -> Result<Built, EngineError>
     where
-        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
     {
         if candidates.len() > MAX_BLOCK_TXS {
             let (count, limit) = (candidates.len(), MAX_BLOCK_TXS);
@@ -76,7 +76,7 @@ impl Engine {
         }
         let mut prepared = self.prepare(rules, candidates);
         let mut watch = Stopwatch::start();
-        let ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
+        let mut ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
         let Prepared {
             verified,
             positions,
@@ -84,6 +84,9 @@ impl Engine {
             mut stages,
         } = prepared;
         stages.execute = watch.lap();
+        if let Some(trace) = &mut ran.trace {
+            trace.renumber(&positions);
+        }
 
         let position_of = |index: usize| positions.get(index).copied();
         let cut = ran.cut_at.and_then(position_of).unwrap_or(candidates.len());
@@ -115,7 +118,7 @@ impl Engine {
         prepared: &mut Prepared,
     ) -> Result<Ran, EngineError>
     where
-        M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
     {
         let mut quarantined = 0;
         loop {
@@ -127,6 +130,7 @@ impl Engine {
                 txs,
                 rules,
                 OnInvalid::LeaveOut,
+                self.traces,
             );
             match run {
                 Err(EngineError::Block(BlockError::Panicked { index, message }))

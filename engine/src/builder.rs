@@ -20,6 +20,7 @@ pub struct EngineBuilder {
     genesis: Option<Genesis>,
     threads: Option<usize>,
     mode: Mode,
+    traces: bool,
 }
 
 impl EngineBuilder {
@@ -48,6 +49,14 @@ impl EngineBuilder {
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Whether every executed block has a [`BlockTrace`](crate::BlockTrace); by default none has. Without traces nothing
+    /// is paid for them, with them some 100 bytes and a look at the clock per transaction.
+    #[must_use]
+    pub const fn trace(mut self, trace: bool) -> Self {
+        self.traces = trace;
         self
     }
 
@@ -91,6 +100,7 @@ impl EngineBuilder {
             dispatcher,
             executor,
             layers: Layers::default(),
+            traces: self.traces,
             durable: RwLock::new(durable),
         })
     }

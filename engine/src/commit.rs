@@ -46,6 +46,7 @@ impl Engine {
             receipts,
             tx_ids,
             mut stages,
+            trace: _,
         } = executed;
         let commit = BlockCommit {
             header: block.header.clone(),

@@ -34,6 +34,8 @@ pub struct Engine {
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) executor: Executor,
     pub(crate) layers: Layers,
+    /// Whether every block is executed with a trace.
+    pub(crate) traces: bool,
     /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
     /// committed to it.
     pub(crate) durable: RwLock<Durable>,
@@ -135,6 +137,7 @@ impl Engine {
             &prepared.verified,
             rules,
             OnInvalid::Refuse,
+            self.traces,
         )?;
         stages.execute = watch.lap();
         self.seal(
@@ -162,10 +165,7 @@ impl Engine {
             head: Head::of(&layer.header, layer.hash),
             header: layer.header.clone(),
             tree: layer.tree.clone(),
-            state: ParentState {
-                store: &self.store,
-                layers,
-            },
+            state: ParentState::new(&self.store, layers),
             _durable: durable,
         })
     }
@@ -188,10 +188,7 @@ impl Engine {
             head: Head::of(&durable.header, durable.hash),
             header: durable.header.clone(),
             tree: self.store.tree(),
-            state: ParentState {
-                store: &self.store,
-                layers: Vec::new(),
-            },
+            state: ParentState::new(&self.store, Vec::new()),
             _durable: durable,
         }
     }
@@ -301,6 +298,7 @@ impl Engine {
             mut writes,
             gas_used,
             fees,
+            trace,
             ..
         } = ran;
         let (tx_ids, transactions) = select(verified, &included);
@@ -337,6 +335,7 @@ impl Engine {
             receipts,
             tx_ids,
             stages,
+            trace,
         })
     }
 }

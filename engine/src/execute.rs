@@ -5,19 +5,22 @@
 
 mod base;
 mod collect;
+mod field;
 mod transition;
 
 use ordlane_primitives::{Amount, BlockHeight, Receipt};
-use ordlane_scheduler::{Executor, RunError, Vm};
+use ordlane_scheduler::{Executor, Options, RunError, Vm};
 
-pub use self::collect::Refusal;
 pub(crate) use self::{
     base::ParentState,
     collect::{AccountWrites, Collector, OnInvalid, block_bytes},
-    transition::{Key, Outcome, Transition, Value},
+    field::FieldValue,
+    transition::{Outcome, Transition},
 };
+pub use self::{collect::Refusal, field::Field};
 use crate::{
-    BlockError, EngineError, SystemError, ValidationError, admit::Rules, verify::Verified,
+    BlockError, BlockTrace, EngineError, SystemError, ValidationError, admit::Rules, trace::Tracer,
+    verify::Verified,
 };
 
 /// What the transactions of a block did, before its end phase.
@@ -37,9 +40,11 @@ pub(crate) struct Ran {
     pub(crate) gas_used: u64,
     /// The fees of all of them.
     pub(crate) fees: Amount,
+    /// How they were run, if somebody wanted to know.
+    pub(crate) trace: Option<BlockTrace>,
 }
 
-/// Runs `txs` over `parent`. Positions in the result are positions in `txs`.
+/// Runs `txs` over `parent`. Positions in the result are positions in `txs`. `traces` says whether it has a trace.
 pub(crate) fn run<M>(
     executor: &Executor,
     vm: &M,
@@ -47,17 +52,28 @@ pub(crate) fn run<M>(
     txs: &[Verified],
     rules: &Rules,
     on_invalid: OnInvalid,
+    traces: bool,
 ) -> Result<Ran, EngineError>
 where
-    M: Vm<Key = Key, Value = Value, Tx = Verified, Output = Outcome>,
+    M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
 {
     let _span = tracing::debug_span!("execute").entered();
     let mut collector = Collector::new(txs, rules, on_invalid);
-    let outcome = executor.run(vm, parent, txs, &mut collector);
+    let mut tracer = traces.then(Tracer::start);
+    let options = match &mut tracer {
+        Some(tracer) => Options::default().trace(&mut tracer.0),
+        None => Options::default(),
+    };
+    let outcome = executor.run_with(vm, parent, txs, &mut collector, options);
     // What the collector refused stands below whatever stopped the run, so it is the first fault.
-    let ran = collector.finish()?;
+    if let Some(error) = collector.take_refusal() {
+        return Err(error.into());
+    }
     match outcome {
-        Ok(_) => Ok(ran),
+        Ok(_) => Ok(Ran {
+            trace: tracer.map(|tracer| tracer.finish(txs)),
+            ..collector.finish(parent)?
+        }),
         Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
             index: index.as_usize(),
             message,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ordlane_primitives::{Block, BlockHash, BlockHeader, Hash, Receipt, SigningKey, TxId};
 use ordlane_state::Change;
 
-use crate::{Head, Stages, layer::Layer};
+use crate::{BlockTrace, Head, Stages, layer::Layer};
 
 /// The result of executing a block: the block itself, its receipts, its changes and its new state.
 ///
@@ -17,6 +17,7 @@ pub struct Executed {
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) tx_ids: Vec<TxId>,
     pub(crate) stages: Stages,
+    pub(crate) trace: Option<BlockTrace>,
 }
 
 impl Executed {
@@ -72,6 +73,13 @@ impl Executed {
     #[must_use]
     pub const fn stages(&self) -> &Stages {
         &self.stages
+    }
+
+    /// How its transactions were executed, if the engine was built with
+    /// [`EngineBuilder::trace`](crate::EngineBuilder::trace).
+    #[must_use]
+    pub const fn trace(&self) -> Option<&BlockTrace> {
+        self.trace.as_ref()
     }
 
     /// Puts the proposer's signature on the block. It is not part of the hash.

@@ -103,10 +103,7 @@ impl Engine {
     /// # Errors
     /// [`SystemError`] when the store fails.
     pub fn params(&self) -> Result<ChainParams, EngineError> {
-        let state = ParentState {
-            store: &self.store,
-            layers: Vec::new(),
-        };
+        let state = ParentState::new(&self.store, Vec::new());
         let what = "chain parameters";
         let bytes = state
             .value(&RawKey::params())?

@@ -33,14 +33,14 @@ pub(crate) fn end_phase(
         FeeRule::PayProposer if fees == Amount::ZERO => Ok(()),
         FeeRule::PayProposer => {
             let mut account = match writes.get(proposer) {
-                Some(written) => written.unwrap_or_default(),
+                Some(written) => *written,
                 None => parent.account(proposer)?,
             };
             account.balance = account
                 .balance
                 .checked_add(fees)
                 .ok_or_else(|| SystemError::Internal("fees exceed the total supply".into()))?;
-            writes.insert(*proposer, Some(account));
+            writes.insert(*proposer, account);
             Ok(())
         }
     }
@@ -53,18 +53,21 @@ pub(crate) fn changes(
 ) -> Result<Vec<Change>, SystemError> {
     let mut changes = BTreeMap::new();
     for (address, account) in writes {
-        let key = RawKey::account(address);
-        let old = parent.value(&key)?;
-        let new = account
-            .filter(|account: &Account| !account.is_absent())
-            .map(|account| codec::encode(&account));
+        let old = parent.present_account(address)?;
+        let new = Some(*account).filter(|account| !account.is_absent());
         if old != new {
-            changes.insert(key, (old, new));
+            changes.insert(RawKey::account(address), (old, new));
         }
     }
+    // The encoding is canonical, so what was decoded encodes to what is stored.
+    let bytes = |account: Option<Account>| account.map(|account| codec::encode(&account));
     Ok(changes
         .into_iter()
-        .map(|(key, (old, new))| Change { key, old, new })
+        .map(|(key, (old, new))| Change {
+            key,
+            old: bytes(old),
+            new: bytes(new),
+        })
         .collect())
 }
 

@@ -2,7 +2,7 @@ use ordlane_primitives::{
     Amount, ChainId, ChainParams, Gas, GasPrice, Genesis, GenesisAccount, Nonce, SigningKey,
     TX_VERSION, TimestampMs, TransactionPayload, TxKind, codec,
 };
-use ordlane_scheduler::{NoDelta, Stop, TxIndex, View};
+use ordlane_scheduler::{Stop, TxIndex, View};
 
 use super::*;
 
@@ -10,9 +10,9 @@ use super::*;
 struct PanicsAtMemo(Transition);
 
 impl Vm for PanicsAtMemo {
-    type Key = Key;
-    type Value = Value;
-    type Delta = NoDelta;
+    type Key = Field;
+    type Value = FieldValue;
+    type Delta = <Transition as Vm>::Delta;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();
@@ -27,7 +27,7 @@ impl Vm for PanicsAtMemo {
         view: &mut V,
     ) -> Result<Outcome, Stop>
     where
-        V: View<Key = Key, Value = Value, Delta = NoDelta>,
+        V: View<Key = Field, Value = FieldValue, Delta = Self::Delta>,
     {
         assert!(tx.tx.payload.memo.is_empty(), "a memo");
         self.0.execute(worker, at, tx, view)

@@ -1,12 +1,25 @@
 //! The state below a block: the executed blocks that are not durable yet, newest first, then the store.
+//!
+//! Invariant: an account that a block has asked for is not looked up again. What is remembered came from below the block,
+//! never from one of its transactions, and is forgotten with the block.
 
-use std::sync::Arc;
+use std::{
+    array,
+    collections::HashMap,
+    hash::BuildHasher,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
+use foldhash::quality::RandomState;
 use ordlane_primitives::{Account, Address, RawKey, codec};
 use ordlane_scheduler::Base;
 use ordlane_state::StateStore;
 
+use super::{Field, FieldValue};
 use crate::{EngineError, SystemError, layer::Layer};
+
+/// Accounts are remembered in so many parts, each with a lock of its own.
+const PARTS: usize = 64;
 
 /// A parent's state. While it lives, nothing is committed to the store below it.
 #[derive(Debug)]
@@ -14,6 +27,7 @@ pub(crate) struct ParentState<'a> {
     pub(crate) store: &'a StateStore,
     /// Newest first; the last one stands on the durable tip.
     pub(crate) layers: Vec<Arc<Layer>>,
+    known: KnownAccounts,
 }
 
 /// A read that failed, as the scheduler wants it: an error of the system.
@@ -27,7 +41,15 @@ impl From<ReadError> for EngineError {
     }
 }
 
-impl ParentState<'_> {
+impl<'a> ParentState<'a> {
+    pub(crate) fn new(store: &'a StateStore, layers: Vec<Arc<Layer>>) -> Self {
+        Self {
+            store,
+            layers,
+            known: KnownAccounts::new(),
+        }
+    }
+
     /// The value under a raw key.
     pub(crate) fn value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         match self.layers.iter().find_map(|layer| layer.value(key)) {
@@ -41,7 +63,21 @@ impl ParentState<'_> {
         Ok(self.present_account(address)?.unwrap_or_default())
     }
 
-    fn present_account(&self, address: &Address) -> Result<Option<Account>, SystemError> {
+    /// The account at an address, if it is there.
+    pub(crate) fn present_account(
+        &self,
+        address: &Address,
+    ) -> Result<Option<Account>, SystemError> {
+        if let Some(account) = self.known.find(address) {
+            return Ok(account);
+        }
+        // Without a lock: two threads that ask at once both look, and find the same.
+        let account = self.look_up(address)?;
+        self.known.remember(address, account);
+        Ok(account)
+    }
+
+    fn look_up(&self, address: &Address) -> Result<Option<Account>, SystemError> {
         let Some(bytes) = self.value(&RawKey::account(address))? else {
             return Ok(None);
         };
@@ -54,11 +90,54 @@ impl ParentState<'_> {
 }
 
 impl Base for ParentState<'_> {
-    type Key = Address;
-    type Value = Account;
+    type Key = Field;
+    type Value = FieldValue;
     type Error = ReadError;
 
-    fn read(&self, address: &Address) -> Result<Option<Account>, ReadError> {
-        Ok(self.present_account(address)?)
+    fn read(&self, field: &Field) -> Result<Option<FieldValue>, ReadError> {
+        let account = self.present_account(field.address())?;
+        Ok(account.map(|account| field.of(&account)))
+    }
+}
+
+/// The accounts that were looked up, the absent ones among them.
+#[derive(Debug)]
+struct KnownAccounts {
+    hasher: RandomState,
+    parts: Box<[Mutex<Part>; PARTS]>,
+}
+
+type Part = HashMap<Address, Option<Account>, RandomState>;
+
+impl KnownAccounts {
+    fn new() -> Self {
+        let hasher = RandomState::default();
+        Self {
+            parts: Box::new(array::from_fn(|_| {
+                Mutex::new(HashMap::with_hasher(hasher.clone()))
+            })),
+            hasher,
+        }
+    }
+
+    fn find(&self, address: &Address) -> Option<Option<Account>> {
+        self.part(address).get(address).copied()
+    }
+
+    fn remember(&self, address: &Address, account: Option<Account>) {
+        self.part(address).insert(*address, account);
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "it is a remainder of the number of parts"
+    )]
+    fn part(&self, address: &Address) -> MutexGuard<'_, Part> {
+        // A map finds its entries by the lowest and the highest bits, so those in the middle choose the part.
+        let middle = self.hasher.hash_one(address) >> 32;
+        // Every change of a part is one insertion, so a panic elsewhere never leaves half of one.
+        self.parts[middle as usize % PARTS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,15 +1,17 @@
-//! Collects outcomes in block order, and decides which transactions are in the block.
+//! Collects outcomes in block order, decides which transactions are in the block, and makes accounts of the fields that
+//! they wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
+use foldhash::quality::RandomState;
 use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Receipt, TxBytes};
 use ordlane_scheduler::{Flow, Sink, TxIndex};
 
-use super::{Outcome, Ran};
-use crate::{BlockError, ValidationError, admit::Rules, verify::Verified};
+use super::{Field, FieldValue, Outcome, ParentState, Ran};
+use crate::{BlockError, SystemError, ValidationError, admit::Rules, verify::Verified};
 
-/// The accounts that a block wrote: present with a value, or absent.
-pub(crate) type AccountWrites = BTreeMap<Address, Option<Account>>;
+/// The accounts that a block wrote, as they are after it; one that is all default is absent.
+pub(crate) type AccountWrites = BTreeMap<Address, Account>;
 
 /// What an invalid transaction, or one too many, means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub(crate) struct Collector<'a> {
     params: &'a ChainParams,
     on_invalid: OnInvalid,
     ran: Ran,
+    /// The last value of every field that was written.
+    fields: HashMap<Field, FieldValue, RandomState>,
     /// What the included transactions take of the block's bytes.
     bytes: u64,
     refused: Option<BlockError>,
@@ -61,18 +65,33 @@ impl<'a> Collector<'a> {
                 gas_used: 0,
                 fees: Amount::ZERO,
                 cut_at: None,
+                trace: None,
             },
+            fields: HashMap::default(),
             bytes: 0,
             refused: None,
         }
     }
 
-    /// What was collected.
-    pub(crate) fn finish(self) -> Result<Ran, BlockError> {
-        match self.refused {
-            Some(error) => Err(error),
-            None => Ok(self.ran),
-        }
+    /// The error of the block, if one was found. It stands below whatever stopped the run.
+    pub(crate) fn take_refusal(&mut self) -> Option<BlockError> {
+        self.refused.take()
+    }
+
+    /// What was collected. Fields that nobody wrote are what they were in the parent's state.
+    pub(crate) fn finish(mut self, parent: &ParentState<'_>) -> Result<Ran, SystemError> {
+        let writes = &mut self.ran.writes;
+        // Each field stands in it once, so the order in which they are put into their accounts means nothing.
+        self.fields.into_iter().try_for_each(|(field, value)| {
+            let account = match writes.entry(*field.address()) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(parent.account(field.address())?),
+            };
+            field
+                .put(account, value)
+                .map_err(|error| SystemError::Internal(error.to_string()))
+        })?;
+        Ok(self.ran)
     }
 
     fn refuse(&mut self, error: BlockError) -> Flow {
@@ -103,7 +122,7 @@ impl<'a> Collector<'a> {
         &mut self,
         index: usize,
         receipt: Receipt,
-        writes: &[(Address, Option<Account>)],
+        writes: &[(Field, Option<FieldValue>)],
     ) -> Flow {
         let size = self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes));
         let bytes = self.bytes.saturating_add(size);
@@ -122,7 +141,13 @@ impl<'a> Collector<'a> {
         self.ran.fees = fees;
         self.ran.included.push(index);
         self.ran.receipts.push(receipt);
-        self.ran.writes.extend(writes.iter().cloned());
+        // One that was taken away holds what it holds in an account that is absent.
+        let nothing = Account::default();
+        self.fields.extend(
+            writes
+                .iter()
+                .map(|(field, value)| (*field, value.unwrap_or_else(|| field.of(&nothing)))),
+        );
         Flow::Continue
     }
 }
@@ -132,12 +157,12 @@ pub(crate) const fn block_bytes(transaction: &TxBytes) -> u64 {
     (transaction.len() as u64).saturating_add(4)
 }
 
-impl Sink<Address, Account, Outcome> for Collector<'_> {
+impl Sink<Field, FieldValue, Outcome> for Collector<'_> {
     fn commit(
         &mut self,
         index: TxIndex,
         outcome: Outcome,
-        writes: &[(Address, Option<Account>)],
+        writes: &[(Field, Option<FieldValue>)],
     ) -> Flow {
         let index = index.as_usize();
         match (outcome, self.on_invalid) {

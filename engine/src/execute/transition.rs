@@ -1,19 +1,17 @@
 //! The state transition of one transaction, as the specification gives it.
 //!
-//! The same code runs speculatively and on final state; it sees accounts through the scheduler's view and nothing else.
+//! The same code runs speculatively and on final state; it sees fields of accounts through the scheduler's view and
+//! nothing else. The sender's fields are read and written, the receiver's balance is added to without being read, so that
+//! a receiver makes no two transactions wait for each other.
 
 use ordlane_primitives::{
-    Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Receipt, ReceiptStatus,
+    Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Nonce, Receipt, ReceiptStatus,
     ReturnData, TxKind, codec::Bounded,
 };
-use ordlane_scheduler::{NoDelta, Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{OutOfBounds, Stop, TxIndex, View, Vm};
 
+use super::field::{Credit, Field, FieldValue};
 use crate::{ValidationError, verify::Verified};
-
-/// The scheduler's key: an account. (Parameters are read once per block and do not change within one.)
-pub(crate) type Key = Address;
-/// The scheduler's value: an account that is present.
-pub(crate) type Value = Account;
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +35,27 @@ struct Body {
     events: Vec<Event>,
 }
 
+/// What a sender has.
+struct Purse {
+    balance: Amount,
+    /// What is left to spend when the highest fee is set aside.
+    left_to_spend: Amount,
+}
+
 impl Vm for Transition {
-    type Key = Key;
-    type Value = Value;
-    type Delta = NoDelta;
+    type Key = Field;
+    type Value = FieldValue;
+    type Delta = Credit;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();
 
     fn worker(&self) {}
+
+    /// A sender's transactions follow each other by its nonce, so none of them is run before the one below it.
+    fn hints(&self, _: TxIndex, tx: &Verified, keys: &mut Vec<Field>) {
+        keys.push(Field::Nonce(tx.tx.payload.sender));
+    }
 
     fn execute<V>(
         &self,
@@ -55,22 +65,31 @@ impl Vm for Transition {
         view: &mut V,
     ) -> Result<Outcome, Stop>
     where
-        V: View<Key = Key, Value = Value>,
+        V: View<Key = Field, Value = FieldValue, Delta = Credit>,
     {
         let payload = &tx.tx.payload;
-        let mut sender = view.read(&payload.sender)?.unwrap_or_default();
-        let max_fee = payload.max_fee();
-        let next_nonce = match check_against_account(&sender, tx) {
+        let next_nonce = match next_nonce(read_nonce(view, payload.sender)?, payload.nonce) {
             Ok(next_nonce) => next_nonce,
             Err(error) => return Ok(Outcome::Invalid(error)),
         };
-
-        sender.nonce = next_nonce;
-        let left_to_spend = Amount(sender.spendable().0.saturating_sub(max_fee.0));
+        let sender = Account {
+            balance: read_amount(view, Field::Balance(payload.sender))?,
+            locked: read_amount(view, Field::Locked(payload.sender))?,
+            ..Account::default()
+        };
+        let (required, available) = (payload.max_fee(), sender.spendable());
+        let Some(left_to_spend) = available.checked_sub(required) else {
+            return Ok(Outcome::Invalid(ValidationError::InsufficientBalance {
+                required,
+                available,
+            }));
+        };
+        let mut purse = Purse {
+            balance: sender.balance,
+            left_to_spend,
+        };
         let body = match payload.kind {
-            TxKind::Transfer { to, amount } => {
-                self.transfer(&mut sender, tx, to, amount, left_to_spend, view)?
-            }
+            TxKind::Transfer { to, amount } => self.transfer(&mut purse, tx, to, amount, view)?,
             // Kinds that this release does not execute are refused where they are decoded.
             _ => {
                 return Err(Stop::fatal(
@@ -80,8 +99,9 @@ impl Vm for Transition {
         };
 
         let fee = body.gas_used.cost(payload.gas_price);
-        sender.balance = debit(sender.balance, fee)?;
-        put(view, payload.sender, sender);
+        let balance = debit(purse.balance, fee)?;
+        view.write(Field::Balance(payload.sender), FieldValue::Amount(balance));
+        view.write(Field::Nonce(payload.sender), FieldValue::Nonce(next_nonce));
         Ok(Outcome::Included(Receipt {
             tx_id: tx.id,
             status: body.status,
@@ -94,18 +114,17 @@ impl Vm for Transition {
 }
 
 impl Transition {
-    /// Moves `amount` if the gas and `left_to_spend` allow it. Changes `sender` in place and writes the receiver.
+    /// Moves `amount` if the gas and the purse allow it. Takes it from the purse and adds it to the receiver's balance.
     fn transfer<V>(
         &self,
-        sender: &mut Account,
+        purse: &mut Purse,
         tx: &Verified,
         to: Address,
         amount: Amount,
-        left_to_spend: Amount,
         view: &mut V,
     ) -> Result<Body, Stop>
     where
-        V: View<Key = Key, Value = Value>,
+        V: View<Key = Field, Value = FieldValue, Delta = Credit>,
     {
         let payload = &tx.tx.payload;
         let failed = |code, gas_used| {
@@ -119,18 +138,14 @@ impl Transition {
             Some(gas_used) if gas_used <= payload.gas_limit => gas_used,
             _ => return failed(ErrorCode::OutOfGas, payload.gas_limit),
         };
-        if amount > left_to_spend {
+        if amount > purse.left_to_spend {
             return failed(ErrorCode::AmountAboveBalance, gas_used);
         }
         if to != payload.sender {
-            sender.balance = debit(sender.balance, amount)?;
-            let mut receiver = view.read(&to)?.unwrap_or_default();
-            // A total supply below 2^127 keeps this sum in range.
-            receiver.balance = receiver
-                .balance
-                .checked_add(amount)
-                .ok_or_else(|| Stop::fatal("a balance exceeds the total supply"))?;
-            put(view, to, receiver);
+            purse.balance = debit(purse.balance, amount)?;
+            // All balances together stay below the bound, so on final state no sum reaches it.
+            view.add(Field::Balance(to), Credit(amount))?
+                .map_err(|OutOfBounds| Stop::fatal("a balance exceeds the total supply"))?;
         }
         let events = vec![Event::transfer(payload.sender, to, amount)];
         Ok(Body {
@@ -141,40 +156,28 @@ impl Transition {
     }
 }
 
-/// The checks that need the sender's account; gives the nonce after this transaction.
-fn check_against_account(
-    sender: &Account,
-    tx: &Verified,
-) -> Result<ordlane_primitives::Nonce, ValidationError> {
-    let payload = &tx.tx.payload;
-    let wrong_nonce = ValidationError::InvalidNonce {
-        expected: sender.nonce,
-        got: payload.nonce,
-    };
-    if payload.nonce != sender.nonce {
+/// The nonce after a transaction with the nonce `got` of an account with the nonce `expected`.
+fn next_nonce(expected: Nonce, got: Nonce) -> Result<Nonce, ValidationError> {
+    let wrong_nonce = ValidationError::InvalidNonce { expected, got };
+    if got != expected {
         return Err(wrong_nonce);
     }
-    let next = payload.nonce.next().ok_or(wrong_nonce)?;
-    let (required, available) = (payload.max_fee(), sender.spendable());
-    if required > available {
-        return Err(ValidationError::InsufficientBalance {
-            required,
-            available,
-        });
-    }
-    Ok(next)
+    got.next().ok_or(wrong_nonce)
 }
 
-/// An account that became all default is absent, and only then.
-fn put<V>(view: &mut V, address: Address, account: Account)
+fn read_nonce<V>(view: &mut V, address: Address) -> Result<Nonce, Stop>
 where
-    V: View<Key = Key, Value = Value>,
+    V: View<Key = Field, Value = FieldValue>,
 {
-    if account.is_absent() {
-        view.delete(address);
-    } else {
-        view.write(address, account);
-    }
+    let field = Field::Nonce(address);
+    field.nonce(view.read(&field)?).map_err(Stop::fatal)
+}
+
+fn read_amount<V>(view: &mut V, field: Field) -> Result<Amount, Stop>
+where
+    V: View<Key = Field, Value = FieldValue>,
+{
+    field.amount(view.read(&field)?).map_err(Stop::fatal)
 }
 
 /// The reservation made sure that this cannot fail; if it does, the block stops.
@@ -183,3 +186,6 @@ fn debit(balance: Amount, amount: Amount) -> Result<Amount, Stop> {
         .checked_sub(amount)
         .ok_or_else(|| Stop::fatal("a reserved amount is above the balance"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What happened to the transactions of a block while they were executed, for those who want to know what serialises
+//! their blocks.
+//!
+//! Invariant: a trace is reported and never reaches a result. It differs from run to run, but for its positions and their
+//! order.
+
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+
+use ordlane_scheduler::{Trace, TxTrace};
+
+use crate::{Field, stages, verify::Verified};
+
+/// How the transactions of one block were executed, in the order of their commits.
+///
+/// [`Executed::trace`](crate::Executed::trace) has it if the engine was built with
+/// [`EngineBuilder::trace`](crate::EngineBuilder::trace).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockTrace {
+    transactions: Vec<TransactionTrace>,
+}
+
+/// How one transaction was executed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransactionTrace {
+    /// Its position among the transactions that the caller gave. A builder looks at some that it leaves out.
+    pub position: usize,
+    /// How many times it was run.
+    pub runs: u32,
+    /// What a run ahead had read that was no longer so when its turn came.
+    pub conflict: Option<Field>,
+    /// How many times it was put behind a lower transaction.
+    pub waits: u32,
+    /// What it waited for: the last field that a lower one was about to write; where there was none, the nonce that it has
+    /// in common with the lower one.
+    pub waited_on: Option<Field>,
+    /// When it was committed, since the first one could begin.
+    pub committed_at: Duration,
+}
+
+impl BlockTrace {
+    /// The transactions that were committed or left out on final state, by ascending position.
+    #[must_use]
+    pub fn transactions(&self) -> &[TransactionTrace] {
+        &self.transactions
+    }
+
+    /// The fields on which most transactions had conflicts or waited, with how many did, most first, at most `most` of
+    /// them.
+    #[must_use]
+    pub fn hottest(&self, most: usize) -> Vec<(Field, usize)> {
+        let mut counts: BTreeMap<Field, usize> = BTreeMap::new();
+        for traced in &self.transactions {
+            // One that met others twice on one field counts once.
+            let waited_on = traced.waited_on.filter(|on| traced.conflict != Some(*on));
+            for field in traced.conflict.into_iter().chain(waited_on) {
+                let count = counts.entry(field).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut hottest: Vec<(Field, usize)> = counts.into_iter().collect();
+        // Stable, so that equally hot fields stay in their order.
+        hottest.sort_by_key(|(_, count)| Reverse(*count));
+        hottest.truncate(most);
+        hottest
+    }
+
+    /// Puts the caller's positions in the place of those among the transactions that were run.
+    pub(crate) fn renumber(&mut self, positions: &[usize]) {
+        for traced in &mut self.transactions {
+            if let Some(position) = positions.get(traced.position) {
+                traced.position = *position;
+            }
+        }
+    }
+}
+
+/// Takes a trace while a block runs.
+#[derive(Debug)]
+pub(crate) struct Tracer(pub(crate) Trace<Field>);
+
+impl Tracer {
+    /// Its clock begins now.
+    pub(crate) fn start() -> Self {
+        Self(Trace::new(stages::nanoseconds()))
+    }
+
+    /// The trace of `txs`.
+    pub(crate) fn finish(self, txs: &[Verified]) -> BlockTrace {
+        let transactions = self.0.transactions().iter();
+        BlockTrace {
+            transactions: transactions.map(|traced| of_block(traced, txs)).collect(),
+        }
+    }
+}
+
+fn of_block(traced: &TxTrace<Field>, txs: &[Verified]) -> TransactionTrace {
+    let position = traced.index.as_usize();
+    // Who waited without having read anything did so for the only hint that there is.
+    let hinted = || {
+        let tx = txs.get(position).filter(|_| traced.waits > 0)?;
+        Some(Field::Nonce(tx.tx.payload.sender))
+    };
+    TransactionTrace {
+        position,
+        runs: traced.runs,
+        conflict: traced.conflict,
+        waits: traced.waits,
+        waited_on: traced.waited_on.or_else(hinted),
+        committed_at: Duration::from_nanos(traced.committed_at),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::Address;
+
+    use super::*;
+
+    const COLD: Field = Field::Balance(Address::from_bytes([1; 32]));
+    const WARM: Field = Field::Nonce(Address::from_bytes([1; 32]));
+    const HOT: Field = Field::Balance(Address::from_bytes([2; 32]));
+
+    fn traced(
+        position: usize,
+        conflict: Option<Field>,
+        waited_on: Option<Field>,
+    ) -> TransactionTrace {
+        TransactionTrace {
+            position,
+            runs: 1,
+            conflict,
+            waits: 0,
+            waited_on,
+            committed_at: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn the_hottest_fields_come_first_and_a_transaction_counts_once_for_a_field() {
+        let trace = BlockTrace {
+            transactions: vec![
+                traced(0, None, None),
+                traced(1, Some(HOT), Some(HOT)),
+                traced(2, Some(WARM), Some(HOT)),
+                traced(3, None, Some(HOT)),
+                traced(4, None, Some(WARM)),
+                traced(5, Some(COLD), None),
+            ],
+        };
+        assert_eq!(trace.hottest(9), [(HOT, 3), (WARM, 2), (COLD, 1)]);
+        assert_eq!(trace.hottest(1), [(HOT, 3)]);
+        assert!(trace.hottest(0).is_empty());
+    }
+}
