@@ -14,8 +14,8 @@ mod primitives;
 mod primitives;
 
 pub(crate) use primitives::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, fence, spin_loop,
-    wait_timeout, yield_now,
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Condvar, Mutex, MutexGuard, UnsafeCell, fence,
+    spin_loop, wait_timeout, yield_now,
 };
 /// A model checker may take the real one: what is made under it never waits, so to look, make and keep are one step.
 pub(crate) use std::sync::OnceLock;

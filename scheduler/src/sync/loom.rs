@@ -32,6 +32,24 @@ pub(crate) fn wait_timeout<'a, T>(
     super::lock(mutex)
 }
 
+/// Panics where an access to what it holds is not ordered after every earlier one.
+#[derive(Default)]
+pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn get(&self) -> *mut T {
+        self.0.with_mut(|value| value)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        unreachable!("what is explored is given back by nobody")
+    }
+}
+
 fn fence_if_consistent(order: Ordering) {
     if order == Ordering::SeqCst {
         fence(order);

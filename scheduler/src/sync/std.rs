@@ -1,5 +1,6 @@
 //! The real ones.
 
+pub(crate) use std::cell::UnsafeCell;
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
