@@ -177,6 +177,19 @@ fn predicted_conflicts_wait_and_are_woken() {
     });
 }
 
+/// With three workers and a window of 1 the ring would have a slot for each live transaction and no more, if it had no
+/// room for the one that was just committed: then 4 would have the slot of 0 while 1 is still about to wait there.
+#[test]
+fn those_who_wait_for_each_other_close_no_circle_when_slots_are_used_again() {
+    share(5, || {
+        let both = vec![Op::Read(0), Op::Read(1)];
+        let mut block = Block::of([increment(0), both, plus(2, 1, 9), plus(4, 1, 9)]);
+        block.programs.push(increment(1));
+        block.hints = true;
+        same_as_in_order(&block, 3, 1);
+    });
+}
+
 #[test]
 fn a_cancelled_run_has_committed_what_comes_first_and_names_the_next() {
     share(5, || {
