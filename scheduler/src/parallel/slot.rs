@@ -129,9 +129,11 @@ pub(crate) struct Ring<K, V, D, O> {
 }
 
 impl<K, V, D, O> Ring<K, V, D, O> {
-    /// A ring for at least `live` transactions, the first ones of the block.
+    /// A ring for at least `live` transactions, the first ones of the block, and for the one that was committed last: who
+    /// is about to wait for it may still have its shelf locked, and until then the committer does not go on, so its slot
+    /// must not have a higher transaction yet.
     pub(crate) fn new(live: u32) -> Self {
-        let slots = (0..live.next_power_of_two())
+        let slots = (0..live.saturating_add(1).next_power_of_two())
             .map(|tx| Slot {
                 status: Status::new(TxIndex::new(tx)),
                 shelf: Lock::new(Shelf {

@@ -178,7 +178,8 @@ where
                 && if_it_is(seen.phase)
                 && self.progress.frontier() <= before
             {
-                // Locks are nested upwards only: `before` is the lower one.
+                // Locks are nested upwards only: `before` is the lower one, and if it is committed meanwhile, its slot is
+                // spared until it is unlocked; see `Ring::new`.
                 let mut own_shelf = own.shelf.lock();
                 own_shelf.waits = own_shelf.waits.saturating_add(1);
                 own_shelf.waited_on = key.or(own_shelf.waited_on.take());
