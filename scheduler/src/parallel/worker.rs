@@ -161,7 +161,7 @@ where
     }
 
     /// Gives up an owned transaction until `before` is committed, if that is still to come and stands as `if_it_is` says.
-    fn park(
+    pub(super) fn park(
         &self,
         before: TxIndex,
         version: Version,

@@ -76,10 +76,6 @@ macro_rules! atomics {
                 fence_if_consistent(order);
             }
 
-            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
-                self.changed(order, || self.0.swap(value, order))
-            }
-
             pub(crate) fn compare_exchange(
                 &self,
                 current: $value,
@@ -116,6 +112,10 @@ macro_rules! numbers {
         atomics!($($name: $value),*);
         $(
             impl $name {
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.swap(value, order))
+                }
+
                 pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
                     self.changed(order, || self.0.fetch_add(value, order))
                 }
@@ -138,3 +138,13 @@ macro_rules! numbers {
 
 atomics!(AtomicBool: bool);
 numbers!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+
+impl AtomicBool {
+    /// A swap that changes nothing is an exchange that fails: loom would take what it writes for newer than a store that
+    /// comes after what it has read, which no order of modifications allows.
+    pub(crate) fn swap(&self, value: bool, order: Ordering) -> bool {
+        match self.compare_exchange(!value, value, order, Ordering::Acquire) {
+            Ok(before) | Err(before) => before,
+        }
+    }
+}
