@@ -1,5 +1,5 @@
-//! A lock that model checkers know. What is different about the real one, its release by a plain store, has tests of its
-//! own.
+//! A lock that loom knows. Those who wait for it are blocked, where those who wait for the real one would spin past each
+//! other without end; the real one has proofs of its own.
 
 use std::sync::TryLockError;
 

@@ -215,11 +215,11 @@ impl Vm for Machine {
                 Op::LoopUnlessEqual(one, other) => {
                     let equal = view.read(&one)? == view.read(&other)?;
                     touched.extend([one, other]);
-                    while !equal {
-                        if view.should_stop() {
-                            return Err(Stop::requested());
+                    if !equal {
+                        while !view.should_stop() {
+                            yield_now();
                         }
-                        yield_now();
+                        return Err(Stop::requested());
                     }
                 }
                 Op::UnlessMultiple(of) if accumulator.is_multiple_of(of) => {}
