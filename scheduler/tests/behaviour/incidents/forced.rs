@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ordlane_scheduler::{Base, Bounded, Change, Stop};
 
-use super::super::calls::{Call, Seen, burn};
+use super::super::calls::{Call, Seen, burn, wait_for};
 use super::super::support::{Watchdog, parallel, run};
 
 /// The key that is written late.
@@ -22,16 +22,6 @@ const READER: u32 = 16;
 const LENGTH: usize = 32;
 const ROUNDS: usize = 20;
 const THREADS: [usize; 3] = [2, 4, 8];
-
-/// Waits for what another thread is about to do; not for ever, should it have no reason to.
-fn wait_for(done: impl Fn() -> bool) {
-    for _ in 0..10_000 {
-        if done() {
-            return;
-        }
-        thread::sleep(Duration::from_micros(100));
-    }
-}
 
 fn count(counter: &AtomicU64) -> u64 {
     counter.fetch_add(1, Ordering::SeqCst) + 1
@@ -315,6 +305,38 @@ fn a_stale_reader_of_a_key_that_is_added_to_runs_again() {
                 so_far(&reads) > 1,
                 "{threads} threads: it was never run ahead"
             );
+        }
+    }
+}
+
+/// Each follower reads what the one before it writes, so that one late write makes all of them run again; with four threads
+/// and more they are found out of order, behind the frontier.
+#[test]
+fn a_late_write_runs_a_whole_chain_again() {
+    let _watchdog = Watchdog::new("a_late_write_runs_a_whole_chain_again");
+    for threads in THREADS {
+        for _ in 0..2 * ROUNDS {
+            let followers = AtomicU64::new(0);
+            let outputs = outputs(threads, &BTreeMap::new(), |index, view| {
+                if index == 0 {
+                    wait_for(|| so_far(&followers) > 4);
+                    view.write(LATE, 7);
+                    return Ok(7);
+                }
+                let before = if index <= READER {
+                    LATE
+                } else {
+                    u64::from(index) - 1
+                };
+                let seen = view.read(before)?.unwrap_or(0);
+                if index >= READER {
+                    count(&followers);
+                    view.write(u64::from(index), seen + 1);
+                }
+                Ok(seen)
+            });
+            let expected = (0..LENGTH as u64).map(|index| 7 + index.saturating_sub(READER.into()));
+            assert!(outputs.into_iter().eq(expected), "{threads} threads");
         }
     }
 }
