@@ -14,6 +14,20 @@ use crate::{Field, stages, verify::Verified};
 ///
 /// [`Executed::trace`](crate::Executed::trace) has it if the engine was built with
 /// [`EngineBuilder::trace`](crate::EngineBuilder::trace).
+///
+/// ```
+/// # use ordlane::{BlockContext, Engine};
+/// # use ordlane::primitives::{Address, ChainId, ChainParams, Genesis, TimestampMs};
+/// # let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), Vec::new())?;
+/// # let (context, candidates) = (BlockContext::new(TimestampMs(1), Address::ZERO), []);
+/// let engine = Engine::builder().genesis(genesis).trace(true).build()?;
+/// let built = engine.build_block(&engine.durable_head().hash, &context, &candidates)?;
+/// let trace = built.executed.trace().ok_or("the engine was built without traces")?;
+/// for hot in trace.hottest(3) {
+///     println!("{}: {} transactions met there", hot.field, hot.transactions);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockTrace {
     transactions: Vec<TransactionTrace>,

@@ -15,8 +15,9 @@ use serde_json::{Serializer, ser::Formatter};
 
 use crate::report;
 
-/// So many of the hottest keys are told.
+/// So many of the hottest keys are told, and so many of these printed in a table.
 const HOTTEST: usize = 10;
+const PRINTED: usize = 5;
 /// The table has so many digits of an address; the file has all.
 const ADDRESS_DIGITS: usize = 16;
 
@@ -209,7 +210,7 @@ impl Traced {
             let [transactions, conflicts, waits] = counts;
             [shortened(&hot.key), transactions, conflicts, waits]
         };
-        let rows = self.hottest.iter().map(row).collect();
+        let rows = self.hottest.iter().take(PRINTED).map(row).collect();
         report::print_numbers(["hottest keys", "transactions", "conflicts", "waits"], rows)
     }
 }
