@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use ordlane_scheduler::{
-    Cancel, Config, Executor, Feed, Feeder, Flow, Options, PushError, RunError, Summary, TxIndex,
-    feed,
+    Cancel, Config, Executor, Feed, Feeder, Flow, Options, PushError, RunError, Stop, Summary,
+    TxIndex, feed,
 };
 
 use super::calls::{Call, Seen, add_one};
@@ -15,6 +15,7 @@ use super::hints::Hinted;
 use super::programs::{Contention, Interpreter, Op, base, oracle, random_block};
 use super::support::{Ledger, Watchdog, every_way};
 
+type Counting = Call<fn(u32, &mut dyn Seen) -> Result<u64, Stop>>;
 type Said = Result<Summary, RunError<std::convert::Infallible>>;
 
 /// Runs a feed of [`add_one`]s and gives what the sink was given.
@@ -22,7 +23,7 @@ fn count(
     executor: &Executor,
     block: Feed<()>,
     cut_at: Option<u32>,
-    options: Options<'_, u64>,
+    options: Options<'_, Counting>,
 ) -> (Vec<u64>, Said) {
     let mut outputs = Vec::new();
     let mut sink = |index: TxIndex, output: u64, _: &[(u64, Option<u64>)]| {
@@ -32,7 +33,8 @@ fn count(
             _ => Flow::Continue,
         }
     };
-    let said = executor.run_feed(&Call(add_one), &BTreeMap::new(), block, &mut sink, options);
+    let vm: Counting = Call(add_one);
+    let said = executor.run_feed(&vm, &BTreeMap::new(), block, &mut sink, options);
     (outputs, said)
 }
 

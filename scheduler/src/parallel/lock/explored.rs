@@ -1,7 +1,7 @@
 //! A lock that loom knows. Those who wait for it are blocked, where those who wait for the real one would spin past each
 //! other without end; the real one has proofs of its own.
 
-use std::sync::TryLockError;
+use std::sync::{PoisonError, TryLockError};
 
 use crate::sync::{Mutex, MutexGuard, lock};
 
@@ -27,6 +27,10 @@ impl<T> Lock<T> {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_taken(&self) -> bool {

@@ -109,6 +109,8 @@ pub(super) fn shared(
         requeue: Requeue::default(),
         idle: Box::leak(Box::new(Idle::default())),
         committer: Lock::new(Committer::new(sink, None, Window::new(window))),
+        records: Mutex::default(),
+        window: window as usize,
         executions: AtomicU64::new(0),
         panic: Mutex::new(None),
         input,

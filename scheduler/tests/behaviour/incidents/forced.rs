@@ -20,6 +20,8 @@ const AGAIN: u64 = 1;
 /// Far enough from the first that another thread has it, and within the window of two.
 const READER: u32 = 16;
 const LENGTH: usize = 32;
+/// The index of its last transaction.
+const LAST: u32 = 31;
 const ROUNDS: usize = 20;
 const THREADS: [usize; 3] = [2, 4, 8];
 
@@ -46,7 +48,6 @@ where
 #[test]
 fn a_block_is_not_done_while_its_last_transaction_has_to_run_again() {
     let _watchdog = Watchdog::new("a_block_is_not_done_while_its_last_transaction");
-    const LAST: u32 = LENGTH as u32 - 1;
     for threads in THREADS {
         for round in 0..5 * ROUNDS {
             let last = AtomicU64::new(0);
@@ -144,7 +145,7 @@ fn stop_a_run_and_go_on(threads: usize, after: After) {
             }
         }
     });
-    let expected = (0..LENGTH as u32).map(|index| if index < READER { 0 } else { 7 });
+    let expected = (0..=LAST).map(|index| if index < READER { 0 } else { 7 });
     assert!(
         outputs.into_iter().eq(expected),
         "{after:?}, {threads} threads"
@@ -183,7 +184,7 @@ fn what_only_a_stale_run_wrote_is_gone_for_all() {
                 }
                 Ok(0)
             });
-            let expected = (0..LENGTH as u32).map(|index| if index > READER { 57 } else { 0 });
+            let expected = (0..=LAST).map(|index| if index > READER { 57 } else { 0 });
             assert!(outputs.into_iter().eq(expected), "{threads} threads");
         }
     }

@@ -46,7 +46,7 @@ fn pay(index: u32, view: &mut dyn Seen) -> Result<u64, ordlane_scheduler::Stop> 
 
 /// The same over an array: what each call gives, and what stands under `FEES` after it.
 fn paid_by_hand() -> Vec<(u64, u64)> {
-    let mut balances = [4_u64; SENDERS as usize];
+    let mut balances = [4_u64; 8];
     let mut fees = 0;
     (0..LENGTH)
         .map(|index| {
@@ -59,7 +59,8 @@ fn paid_by_hand() -> Vec<(u64, u64)> {
                 return (0, fees);
             };
             balances[sender] = rest;
-            balances[(sender + 1) % SENDERS as usize] += 2;
+            let receiver = (sender + 1) % balances.len();
+            balances[receiver] += 2;
             fees += 1;
             (1, fees)
         })
