@@ -33,7 +33,7 @@ pub(crate) fn clock_ns() -> impl Fn() -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a measurement needs the clock")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -142,6 +142,20 @@ impl Spread {
             median: at(2),
             lower_quartile: at(1),
             upper_quartile: at(3),
+        }
+    }
+
+    /// The lower and the upper quartile.
+    pub(crate) const fn quartiles(self) -> [f64; 2] {
+        [self.lower_quartile, self.upper_quartile]
+    }
+
+    /// The same in another unit.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self {
+            median: self.median * factor,
+            lower_quartile: self.lower_quartile * factor,
+            upper_quartile: self.upper_quartile * factor,
         }
     }
 }
