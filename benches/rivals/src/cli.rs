@@ -10,26 +10,33 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// What the columns mean.
+const FIGURES: &str = "\
+Figures, each a median over the rounds, with quartiles in brackets:
+  wall ratio    wall time of the sequential mode / that of ours: above 1 ours is faster
+  machine       how much more so many independent threads do than one: the most that a wall ratio can be
+  CPU ratio     CPU time of ours / that of the sequential mode
+  engine us/tx  (CPU time of ours - CPU time of the sequential mode) / B
+  seq us/tx     (CPU time of the sequential mode - CPU time of a plain loop over a vector) / B
+  runs/tx       calls of the Vm per transaction
+  handoff ns    one way of a cache line between two cores; far above 100 others have the cores
+  p50, p99      when half, and 99 of 100, of the transactions were committed, from the start of the run
+  outputs       whether the digests of all outputs, and of all writes in order, are those of sequential execution";
+
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The scheduler beside sequential execution, on transfers between random accounts with a cost of their own.
+    ///
+    /// Lists are separated by commas and every combination is measured. A point is neutral P2P(K, B, C): B transfers
+    /// between random ones of K accounts, each with C microseconds of work between its reads and its writes. The runs of a
+    /// round follow each other in changing order in one process; making the executor and collecting the outputs count.
+    #[command(after_long_help = FIGURES)]
     Scheduler(SchedulerOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.
-///
-/// Each point is neutral P2P(K, B, C): B transfers between random ones of K accounts, each with C microseconds of work
-/// between its reads and its writes. The runs of a round follow each other in changing order in one process; making the
-/// executor and collecting the outputs count. Ratios and times are medians over the rounds with quartiles.
-///
-/// wall ratio: wall time of the sequential mode over that of ours, so above 1 ours is faster; to be compared with
-/// `machine`, how much more so many independent threads do than one. CPU ratio: CPU time of ours over that of the
-/// sequential mode. engine us/tx: (CPU time of ours - CPU time of the sequential mode) / B. runs/tx: calls of the Vm per
-/// transaction. p50, p99: when half, and 99 of 100, of the transactions were committed, from the start of the run. outputs:
-/// whether the digests of all outputs, and of all writes in order, equal those of the sequential mode and of a plain loop.
 #[derive(Args, Clone, Debug)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct SchedulerOptions {
     /// K, accounts; the fewer, the more conflicts [default: 10000; with --grid 2,10,100,1000,10000]
     #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(2..))]
