@@ -21,7 +21,7 @@ pub(crate) struct FeeRow {
     pub(crate) executions_per_tx: [f64; 2],
 }
 
-/// What one round measured, without the fee key and with it.
+/// What one round measured in two runs each, without the fee key and with it.
 struct Round {
     taken: [Taken; 2],
     executions: [u64; 2],
@@ -66,7 +66,7 @@ fn measure(
     Ok(row)
 }
 
-/// Runs both once, each time in another order.
+/// Runs both twice, one in the middle and the other around it, so that what comes first in a round gains nothing by it.
 fn one_round(
     point: Point,
     shape: Shape,
@@ -74,25 +74,24 @@ fn one_round(
     options: &SchedulerOptions,
     round: u32,
 ) -> Result<Round, CompareError> {
-    let ours = |shared| {
-        let point = Point { shared, ..point };
-        taken(|| run(point, shape, block, mode(options)))
+    let outer = usize::from(round.is_multiple_of(2));
+    let mut measured = Round {
+        taken: [Taken::default(); 2],
+        executions: [0; 2],
+        outputs_equal: true,
     };
-    let [without, with] = if round.is_multiple_of(2) {
-        let without = ours(SharedKey::None);
-        [without, ours(SharedKey::Add)]
-    } else {
-        let with = ours(SharedKey::Add);
-        [ours(SharedKey::None), with]
-    };
-    let (without_outputs, without_summary) = without.0?;
-    let (with_outputs, with_summary) = with.0?;
-    Ok(Round {
-        taken: [without.1, with.1],
-        executions: [without_summary.executions, with_summary.executions],
-        // No output depends on the fee key.
-        outputs_equal: digest(&without_outputs) == digest(&with_outputs),
-    })
+    let mut digests = Vec::new();
+    for which in [outer, 1 - outer, 1 - outer, outer] {
+        let shared = [SharedKey::None, SharedKey::Add][which];
+        let (ran, taken) = taken(|| run(Point { shared, ..point }, shape, block, mode(options)));
+        let (outputs, summary) = ran?;
+        measured.taken[which] = measured.taken[which].and(taken);
+        measured.executions[which] += summary.executions;
+        digests.push(digest(&outputs));
+    }
+    // No output depends on the fee key.
+    measured.outputs_equal = digests.iter().all(|digest| Some(digest) == digests.first());
+    Ok(measured)
 }
 
 /// The medians; the first round warms up.
@@ -102,7 +101,7 @@ fn one_round(
 )]
 fn row(point: Point, rounds: &[Round]) -> FeeRow {
     let measured = rounds.get(1..).unwrap_or_default();
-    let txs = point.txs.max(1) as f64;
+    let txs = 2.0 * point.txs.max(1) as f64;
     let over =
         |value: &dyn Fn(&Round) -> f64| Spread::of(&measured.iter().map(value).collect::<Vec<_>>());
     let wall = |which: usize| over(&|round: &Round| round.taken[which].wall_s).scaled(1e6 / txs);

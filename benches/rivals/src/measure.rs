@@ -9,11 +9,21 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// What one run took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) wall_s: f64,
     /// CPU time of all threads of the process.
     pub(crate) cpu_s: f64,
+}
+
+impl Taken {
+    /// What both took.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            wall_s: self.wall_s + other.wall_s,
+            cpu_s: self.cpu_s + other.cpu_s,
+        }
+    }
 }
 
 /// Runs `work` once and says what it took.
