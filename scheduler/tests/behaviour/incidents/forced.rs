@@ -19,9 +19,7 @@ const LATE: u64 = 0;
 const AGAIN: u64 = 1;
 /// Far enough from the first that another thread has it, and within the window of two.
 const READER: u32 = 16;
-const LENGTH: usize = 32;
-/// The index of its last transaction.
-const LAST: u32 = 31;
+const LENGTH: u32 = 32;
 const ROUNDS: usize = 20;
 const THREADS: [usize; 3] = [2, 4, 8];
 
@@ -39,8 +37,17 @@ where
     B: Base<Key = u64, Value = u64>,
     F: Fn(u32, &mut dyn Seen) -> Result<u64, Stop> + Sync,
 {
-    let (entries, said) = run(&parallel(threads), &Call(call), base, &[(); LENGTH]);
-    assert_eq!(said.unwrap().committed, LENGTH, "{threads} threads");
+    let (entries, said) = run(
+        &parallel(threads),
+        &Call(call),
+        base,
+        &[(); LENGTH as usize],
+    );
+    assert_eq!(
+        said.unwrap().committed,
+        LENGTH as usize,
+        "{threads} threads"
+    );
     entries.into_iter().map(|entry| entry.output).collect()
 }
 
@@ -48,6 +55,7 @@ where
 #[test]
 fn a_block_is_not_done_while_its_last_transaction_has_to_run_again() {
     let _watchdog = Watchdog::new("a_block_is_not_done_while_its_last_transaction");
+    const LAST: u32 = LENGTH - 1;
     for threads in THREADS {
         for round in 0..5 * ROUNDS {
             let last = AtomicU64::new(0);
@@ -145,7 +153,7 @@ fn stop_a_run_and_go_on(threads: usize, after: After) {
             }
         }
     });
-    let expected = (0..=LAST).map(|index| if index < READER { 0 } else { 7 });
+    let expected = (0..LENGTH).map(|index| if index < READER { 0 } else { 7 });
     assert!(
         outputs.into_iter().eq(expected),
         "{after:?}, {threads} threads"
@@ -184,7 +192,7 @@ fn what_only_a_stale_run_wrote_is_gone_for_all() {
                 }
                 Ok(0)
             });
-            let expected = (0..=LAST).map(|index| if index > READER { 57 } else { 0 });
+            let expected = (0..LENGTH).map(|index| if index > READER { 57 } else { 0 });
             assert!(outputs.into_iter().eq(expected), "{threads} threads");
         }
     }
@@ -263,7 +271,7 @@ fn failures_of_runs_ahead_do_not_block_the_commit() {
                     _ => Ok(0),
                 }
             });
-            assert_eq!(outputs, [7; LENGTH], "{threads} threads");
+            assert_eq!(outputs, [7; LENGTH as usize], "{threads} threads");
             assert!(
                 so_far(&harmed) >= 8,
                 "{threads} threads: nothing was run ahead"
@@ -336,7 +344,8 @@ fn a_late_write_runs_a_whole_chain_again() {
                 }
                 Ok(seen)
             });
-            let expected = (0..LENGTH as u64).map(|index| 7 + index.saturating_sub(READER.into()));
+            let expected =
+                (0..u64::from(LENGTH)).map(|index| 7 + index.saturating_sub(READER.into()));
             assert!(outputs.into_iter().eq(expected), "{threads} threads");
         }
     }

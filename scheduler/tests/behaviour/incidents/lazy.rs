@@ -9,7 +9,7 @@ use super::super::support::{Watchdog, every_way, run};
 
 /// Where all fees go.
 const FEES: u64 = 1_000;
-const SENDERS: u64 = 8;
+const SENDERS: u32 = 8;
 const LENGTH: usize = 400;
 
 fn plus(by: u64) -> Bounded<u64> {
@@ -30,7 +30,7 @@ fn minus(by: u64) -> Bounded<u64> {
 
 /// Pays 3 from the sender if it can, of which 1 is a fee; every seventh call gives a sender 5 more instead. 1 if it paid.
 fn pay(index: u32, view: &mut dyn Seen) -> Result<u64, ordlane_scheduler::Stop> {
-    let sender = u64::from(index) % SENDERS;
+    let sender = u64::from(index % SENDERS);
     burn(300);
     if index.is_multiple_of(7) {
         let _ = view.add(sender, plus(5))?;
@@ -39,7 +39,7 @@ fn pay(index: u32, view: &mut dyn Seen) -> Result<u64, ordlane_scheduler::Stop> 
     if view.add(sender, minus(3))?.is_err() {
         return Ok(0);
     }
-    let _ = view.add((sender + 1) % SENDERS, plus(2))?;
+    let _ = view.add((sender + 1) % u64::from(SENDERS), plus(2))?;
     let _ = view.add(FEES, plus(1))?;
     Ok(1)
 }
@@ -68,7 +68,7 @@ fn paid_by_hand() -> Vec<(u64, u64)> {
 }
 
 fn base() -> BTreeMap<u64, u64> {
-    (0..SENDERS).map(|sender| (sender, 4)).collect()
+    (0..SENDERS).map(|sender| (u64::from(sender), 4)).collect()
 }
 
 /// An insufficient lazy sender failed the whole block.
