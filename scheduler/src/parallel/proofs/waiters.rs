@@ -1,10 +1,12 @@
 //! Who waits for a transaction, and who sleeps: nobody is forgotten.
 
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use loom::thread;
 
 use super::exhausted::{Shared, exhaust, shared, version};
+use crate::faults::{Fault, plant};
 use crate::idle::Idle;
 use crate::parallel::status::Phase;
 use crate::sync::{AtomicU32, Ordering};
@@ -52,28 +54,62 @@ fn none_of_two_who_wait_for_a_transaction_is_forgotten() {
 
 #[test]
 fn nobody_sleeps_past_work() {
-    exhaust(None, || {
-        let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
-        let sleepers = [(), ()].map(|()| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || {
-                let (idle, work) = &*shared;
-                let has_work = || work.load(Ordering::SeqCst) > 0;
-                while !has_work() {
-                    idle.wait(true, has_work);
-                }
-                // As workers do: whoever rang did so for one.
-                idle.ring(has_work);
-            })
-        });
-        let (idle, work) = &*shared;
-        work.store(1, Ordering::SeqCst);
-        idle.ring(|| true);
-        for sleeper in sleepers {
-            sleeper.join().unwrap();
-        }
-        assert!(!idle.has_sleepers());
+    exhaust(None, two_sleep_and_one_makes_work);
+}
+
+#[test]
+fn a_sleeper_that_does_not_look_again_is_found() {
+    plant(Some(Fault::SleepAtOnce));
+    let found = catch_unwind(|| exhaust(None, one_sleeps_and_one_makes_work));
+    plant(None);
+    let said = found.unwrap_err();
+    let said = said.downcast_ref::<String>();
+    assert!(
+        said.is_some_and(|said| said.contains("deadlock")),
+        "{said:?}"
+    );
+    exhaust(None, one_sleeps_and_one_makes_work);
+}
+
+fn one_sleeps_and_one_makes_work() {
+    let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
+    let sleeper = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (idle, work) = &*shared;
+            let has_work = || work.load(Ordering::SeqCst) > 0;
+            while !has_work() {
+                idle.wait(true, has_work);
+            }
+        })
+    };
+    let (idle, work) = &*shared;
+    work.store(1, Ordering::SeqCst);
+    idle.ring(|| true);
+    sleeper.join().unwrap();
+}
+
+fn two_sleep_and_one_makes_work() {
+    let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
+    let sleepers = [(), ()].map(|()| {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (idle, work) = &*shared;
+            let has_work = || work.load(Ordering::SeqCst) > 0;
+            while !has_work() {
+                idle.wait(true, has_work);
+            }
+            // As workers do: whoever rang did so for one.
+            idle.ring(has_work);
+        })
     });
+    let (idle, work) = &*shared;
+    work.store(1, Ordering::SeqCst);
+    idle.ring(|| true);
+    for sleeper in sleepers {
+        sleeper.join().unwrap();
+    }
+    assert!(!idle.has_sleepers());
 }
 
 #[test]
