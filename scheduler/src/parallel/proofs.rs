@@ -17,9 +17,6 @@ mod locks;
 #[cfg(shuttle)]
 mod planted;
 #[cfg(loom)]
-#[path = "lock.rs"]
-mod real_lock;
-#[cfg(loom)]
 mod runs;
 #[cfg(shuttle)]
 mod schedules;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::exhausted::exhaust;
-use super::real_lock::Lock;
+use crate::parallel::lock::Lock;
 use crate::sync::{AtomicU32, Ordering, fence};
 
 /// loom panics at an access to the value that is not ordered after all earlier ones.

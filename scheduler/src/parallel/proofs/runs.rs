@@ -1,4 +1,5 @@
-//! Whole runs of the smallest blocks, worker loops and all.
+//! Whole runs of the smallest blocks, worker loops and all. In full they would take days; so a thread is preempted at most
+//! so often, where it does not wait by itself.
 
 use std::sync::Arc;
 

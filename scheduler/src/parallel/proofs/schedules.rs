@@ -12,7 +12,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use super::blocks::{Block, By, Op, Program, any_block};
 use crate::{Cancel, Flow, Options};
 
-/// How many schedules all tests of this module take together; `just shuttle` names it.
+/// How many schedules all tests of this module take together.
 const SCHEDULES: usize = 1_000_000;
 /// A run that takes so many steps makes no progress.
 const STEP_LIMIT: usize = 200_000;

@@ -1,21 +1,21 @@
 //! Who waits for a transaction, and who sleeps: nobody is forgotten.
 
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use loom::thread;
 
 use super::exhausted::{Shared, exhaust, shared, version};
+use crate::faults::{Fault, plant};
 use crate::idle::Idle;
 use crate::parallel::status::Phase;
 use crate::sync::{AtomicU32, Ordering};
 use crate::types::TxIndex;
 
-fn park(shared: &Arc<Shared>, before: u32, tx: u32) -> thread::JoinHandle<bool> {
-    let shared = Arc::clone(shared);
-    thread::spawn(move || {
-        let is_running = |phase| phase == Phase::Executing;
-        shared.park(TxIndex::new(before), version(tx, 0), None, is_running)
-    })
+/// Whether it waits now.
+fn park(shared: &Shared, before: u32, tx: u32) -> bool {
+    let is_running = |phase| phase == Phase::Executing;
+    shared.park(TxIndex::new(before), version(tx, 0), None, is_running)
 }
 
 /// Whoever waits is woken by the commit; whoever comes too late does not wait.
@@ -34,11 +34,13 @@ fn is_not_forgotten(shared: &Shared, tx: u32, parked: bool) {
 fn none_of_two_who_wait_for_a_transaction_is_forgotten() {
     exhaust(None, || {
         let shared = shared(&[0; 3], &[], 2, 3);
-        let waiters = [1, 2].map(|tx| (tx, park(&shared, 0, tx)));
+        let waiting = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || [1, 2].map(|tx| park(&shared, 0, tx)))
+        };
         shared.advance(TxIndex::new(0), 3);
         let mut woken = Vec::new();
-        for (tx, waiter) in waiters {
-            let parked = waiter.join().unwrap();
+        for (tx, parked) in (1..).zip(waiting.join().unwrap()) {
             is_not_forgotten(&shared, tx, parked);
             woken.extend(parked.then_some(tx));
         }
@@ -50,56 +52,64 @@ fn none_of_two_who_wait_for_a_transaction_is_forgotten() {
     });
 }
 
-/// 4 would have the slot of 0 if there were none to spare, and each would wait for the other's shelf.
 #[test]
-fn those_who_wait_for_each_other_close_no_circle() {
-    exhaust(None, || {
-        let shared = shared(&[0; 5], &[], 3, 3);
-        let one = park(&shared, 0, 1);
-        let four = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || {
-                // Nobody has it who has not seen the frontier move.
-                if shared.progress.frontier() == TxIndex::new(0) {
-                    return false;
-                }
-                let is_running = |phase| phase == Phase::Executing;
-                shared.park(TxIndex::new(1), version(4, 0), None, is_running)
-            })
-        };
-        shared.advance(TxIndex::new(0), 3);
-        let parked = one.join().unwrap();
-        is_not_forgotten(&shared, 1, parked);
-        let four_parked = four.join().unwrap();
-        let seen = shared.ring.of(TxIndex::new(4)).status.load();
-        assert_eq!(seen.phase == Phase::Blocked, four_parked);
-    });
+fn nobody_sleeps_past_work() {
+    exhaust(None, two_sleep_and_one_makes_work);
 }
 
 #[test]
-fn nobody_sleeps_past_work() {
-    exhaust(None, || {
-        let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
-        let sleepers = [(), ()].map(|()| {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || {
-                let (idle, work) = &*shared;
-                let has_work = || work.load(Ordering::SeqCst) > 0;
-                while !has_work() {
-                    idle.wait(true, has_work);
-                }
-                // As workers do: whoever rang did so for one.
-                idle.ring(has_work);
-            })
-        });
-        let (idle, work) = &*shared;
-        work.store(1, Ordering::SeqCst);
-        idle.ring(|| true);
-        for sleeper in sleepers {
-            sleeper.join().unwrap();
-        }
-        assert!(!idle.has_sleepers());
+fn a_sleeper_that_does_not_look_again_is_found() {
+    plant(Some(Fault::SleepAtOnce));
+    let found = catch_unwind(|| exhaust(None, one_sleeps_and_one_makes_work));
+    plant(None);
+    let said = found.unwrap_err();
+    let said = said.downcast_ref::<String>();
+    assert!(
+        said.is_some_and(|said| said.contains("deadlock")),
+        "{said:?}"
+    );
+    exhaust(None, one_sleeps_and_one_makes_work);
+}
+
+fn one_sleeps_and_one_makes_work() {
+    let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
+    let sleeper = {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (idle, work) = &*shared;
+            let has_work = || work.load(Ordering::SeqCst) > 0;
+            while !has_work() {
+                idle.wait(true, has_work);
+            }
+        })
+    };
+    let (idle, work) = &*shared;
+    work.store(1, Ordering::SeqCst);
+    idle.ring(|| true);
+    sleeper.join().unwrap();
+}
+
+fn two_sleep_and_one_makes_work() {
+    let shared = Arc::new((Idle::default(), AtomicU32::new(0)));
+    let sleepers = [(), ()].map(|()| {
+        let shared = Arc::clone(&shared);
+        thread::spawn(move || {
+            let (idle, work) = &*shared;
+            let has_work = || work.load(Ordering::SeqCst) > 0;
+            while !has_work() {
+                idle.wait(true, has_work);
+            }
+            // As workers do: whoever rang did so for one.
+            idle.ring(has_work);
+        })
     });
+    let (idle, work) = &*shared;
+    work.store(1, Ordering::SeqCst);
+    idle.ring(|| true);
+    for sleeper in sleepers {
+        sleeper.join().unwrap();
+    }
+    assert!(!idle.has_sleepers());
 }
 
 #[test]
