@@ -15,12 +15,12 @@ fn one_thread_at_a_time_is_inside_and_sees_what_was_done_there() {
         let lock = Arc::new(Lock::new((0_u32, 0_u32)));
         let other = {
             let lock = Arc::clone(&lock);
-            thread::spawn(move || add(&mut *lock.lock(), 1))
+            thread::spawn(move || add(&mut lock.lock(), 1))
         };
         if let Some(mut pair) = lock.try_lock() {
             add(&mut pair, 10);
         }
-        add(&mut *lock.lock(), 1);
+        add(&mut lock.lock(), 1);
         other.join().unwrap();
         let pair = lock.lock();
         assert_eq!(pair.0 % 10, 2);

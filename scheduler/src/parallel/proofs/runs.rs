@@ -1,6 +1,8 @@
 //! Whole runs of the smallest blocks, worker loops and all. In full they would take days; so a thread is preempted at most
 //! so often, where it does not wait by itself.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::sync::Arc;
 
 use loom::thread;

@@ -1,5 +1,7 @@
 //! Who waits for a transaction, and who sleeps: nobody is forgotten.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
