@@ -25,6 +25,9 @@
 //! | [`Cancel`], [`Trace`] | end a run from outside, and tell what happened in it |
 //! | [`Memory`] | room that one run leaves for the next |
 //!
+//! The traits [`Vm`], [`View`], [`Base`], [`Sink`] and [`Delta`] are final: they get no new items without a default, and
+//! what more a run can be asked for comes as a method of [`Options`].
+//!
 //! Without the feature `rayon` there are no threads and only the sequential mode; results are the same.
 //!
 //! # Example
