@@ -46,6 +46,8 @@ pub(crate) struct Sum<V, D> {
     pub(crate) now: Option<V>,
     pub(crate) additions: Additions<D>,
     pub(crate) state: SumState,
+    /// Whether `below` is no guess.
+    pub(crate) is_grounded: bool,
 }
 
 /// What a sum still means.

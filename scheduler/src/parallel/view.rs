@@ -167,12 +167,27 @@ where
         }
     }
 
-    /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
-    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+    /// What the run has added to `key` so far, if that still means something. Once the run is known to hold at the
+    /// frontier, whoever builds on a sum gets what is final and no guess: nobody looks again whether the run is stale.
+    fn open_sum(&mut self, key: &B::Key) -> Option<&mut Sum<B::Value, D>> {
         let sum = self.sets.adds.get_mut(key)?;
         if sum.state != SumState::Open {
             return None;
         }
+        if self.final_state.get()
+            && !sum.is_grounded
+            && let Found::Value(origin, below) = self.ground.memory.guess(sum.id, self.tx)
+            && let Some(now) = sum.additions.repeat(below.clone())
+        {
+            (sum.origin, sum.below, sum.now) = (origin, below, now);
+            sum.is_grounded = true;
+        }
+        Some(sum)
+    }
+
+    /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
+    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+        let sum = self.open_sum(key)?;
         sum.state = SumState::Read;
         let read = Read {
             id: sum.id,
@@ -205,6 +220,7 @@ where
             below,
             additions: Additions::new(delta, outcome),
             state: SumState::Open,
+            is_grounded: self.final_state.get(),
         };
         self.sets.adds.push(key, sum);
         Ok(outcome)
@@ -322,7 +338,7 @@ where
                 .apply(below.as_ref())
                 .map(|after| self.sets.writes.push(key, after)));
         }
-        match self.sets.adds.get_mut(&key) {
+        match self.open_sum(&key) {
             Some(sum) => {
                 let after = delta.apply(sum.now.as_ref());
                 let outcome = after.map(|after| sum.now = after);
