@@ -39,11 +39,14 @@ where
         let is_output = matches!(record.outcome, Some(Outcome::Output(_)));
         // What is read here need not be what any order of transactions gives, so an addition may even panic on it.
         let find = || first_stale(&self.memory, tx, &record.reads, &record.regions);
-        let is_stale = || !matches!(catch_unwind(AssertUnwindSafe(find)), Ok(None));
-        if is_output && !is_stale() {
+        let stale = is_output.then(|| catch_unwind(AssertUnwindSafe(find)));
+        if let Some(Ok(None)) = stale {
             slot.shelf.lock().record = Some(scratch.give_record());
             slot.status.leave_executed(seen.version, scratch.owner);
         } else {
+            if let Some(Ok(Some(key))) = stale {
+                slot.shelf.lock().conflict = Some(key);
+            }
             mem::swap(&mut scratch.record.ids, &mut scratch.visible);
             self.run_ahead(next_incarnation(seen.version), scratch);
         }

@@ -96,7 +96,7 @@ where
         record.clear();
         let Some(transaction) = self.input.get(tx) else {
             debug_assert!(false, "a transaction was handed out that is not there");
-            return Some(Halt::Stale);
+            return Some(Halt::HoldsUp);
         };
         let next_own = scratch.batch.clone();
         let ground = Ground {
