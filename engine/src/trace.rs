@@ -41,9 +41,9 @@ pub struct TransactionTrace {
     pub position: usize,
     /// How many times it was run.
     pub runs: u32,
-    /// What a run ahead had read that was no longer so when its turn came.
+    /// The last field of which a run ahead had read what was no longer so.
     pub conflict: Option<Field>,
-    /// How many times it was put behind a lower transaction.
+    /// How many times it was put back for a lower transaction.
     pub waits: u32,
     /// What it waited for: the last field that a lower one was about to write; where there was none, the nonce that it has
     /// in common with the lower one.

@@ -22,9 +22,9 @@ pub struct TxTrace<K> {
     pub index: TxIndex,
     /// How many times it was run: one more than its last [`Incarnation`](crate::Incarnation).
     pub runs: u32,
-    /// The key that made its result worthless when its turn came: it had read something there that was no longer so.
+    /// The last key that made a result of it worthless: it had read something there that was no longer so.
     pub conflict: Option<K>,
-    /// How many times it was put behind a lower transaction that was about to write what it read, or that a hint named.
+    /// How many times it was put back for a lower transaction that was about to write what it read, or that a hint named.
     pub waits: u32,
     /// The key that it had read when it was put there last; none where a hint did it.
     pub waited_on: Option<K>,

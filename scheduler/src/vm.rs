@@ -36,8 +36,9 @@ pub trait Vm: Sync {
     /// Names keys that `tx` will probably both read and write, its sender's for instance, by pushing them to `keys`.
     ///
     /// Of two transactions that name the same key, the higher one is not run ahead while the lower one has not run. Hints
-    /// never change a result: wrong ones cost time, missing ones leave conflicts to be found. They are asked for on the
-    /// calling thread before the block is run in parallel, so they should be cheap. There are none by default.
+    /// never change a result: wrong ones cost time, missing ones leave conflicts to be found, and a panic here is as good
+    /// as no hint. They are asked for on the calling thread before the block is run in parallel, so they should be cheap.
+    /// There are none by default.
     fn hints(&self, index: TxIndex, tx: &Self::Tx, keys: &mut Vec<Self::Key>) {
         let _ = (index, tx, keys);
     }

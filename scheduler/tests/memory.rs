@@ -19,7 +19,8 @@ use std::thread;
 use std::time::Duration;
 
 use ordlane_scheduler::{
-    Base, Config, Delta, Executor, Flow, Mode, OutOfBounds, Stop, TxIndex, View, Vm,
+    Base, Config, Delta, Executor, Flow, Memory, Mode, Options, OutOfBounds, Stop, TxIndex, View,
+    Vm,
 };
 
 struct Counting;
@@ -379,5 +380,44 @@ fn a_thousand_runs_leave_nothing_behind() {
         println!("{threads} threads: {before} bytes before a thousand runs, {after} after them");
         // Threads keep a few things of their own, the queues of the pool for instance.
         assert!(after <= before + 16 * 1_024, "{before}, {after}");
+    }
+}
+
+/// Runs that leave records behind: those that end, and those that are cut while others run ahead.
+#[test]
+fn a_memory_does_not_grow_with_the_runs_that_use_it() {
+    let _alone = alone();
+    for (threads, window) in [(1, 1), (2, 1), (2, 16), (4, 16)] {
+        let executor = parallel(threads, window);
+        let mut memory = Memory::default();
+        let mut run_some = |times| {
+            for round in 0..times {
+                let vm = Accesses {
+                    shape: Shape {
+                        adds: 1,
+                        keys: 50,
+                        ..TRANSFERS
+                    },
+                    runs: AtomicU64::new(0),
+                };
+                let mut sink = |index: TxIndex, _: u64, _: &[(u64, Option<Value>)]| {
+                    if round % 2 == 1 && index.get() == 150 {
+                        Flow::CutAfter
+                    } else {
+                        Flow::Continue
+                    }
+                };
+                let options = Options::default().memory(&mut memory);
+                executor
+                    .run_with(&vm, &Zeros, &[(); 300], &mut sink, options)
+                    .unwrap();
+            }
+        };
+        run_some(100);
+        let before = LIVE.load(Ordering::Relaxed);
+        run_some(1_000);
+        let after = LIVE.load(Ordering::Relaxed);
+        println!("{threads} threads, window {window}: {before} bytes, after 1,000 runs {after}");
+        assert!(after <= before + 64 * 1_024, "{before}, {after}");
     }
 }

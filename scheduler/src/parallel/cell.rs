@@ -8,6 +8,9 @@
 use crate::delta::{Additions, Delta};
 use crate::types::{TxIndex, Version};
 
+/// An emptied cell has room for so many versions beside the first.
+const VERSIONS_KEPT: usize = 4;
+
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -84,6 +87,8 @@ impl<V, D> Cell<V, D> {
         self.ground = None;
         self.first = None;
         self.rest.clear();
+        // Else every cell would come to have the room of the hottest key that was ever its own.
+        self.rest.shrink_to(VERSIONS_KEPT);
         self.last_reader = TxIndex::new(0);
     }
 

@@ -295,7 +295,7 @@ where
             Some(Halt::Unordered) => Err(Some(RunError::Unordered { index })),
             Some(Halt::Cancelled) => Err(Some(RunError::Cancelled { index })),
             Some(Halt::Over) => Err(None),
-            Some(Halt::Blocked(..) | Halt::Stale | Halt::HoldsUp) => {
+            Some(Halt::Blocked(..) | Halt::Stale(_) | Halt::HoldsUp) => {
                 Err(Some(RunError::Internal {
                     index,
                     what: "final state was not final",
@@ -353,14 +353,15 @@ where
         let Some(trace) = &mut committer.trace else {
             return;
         };
-        let (waits, waited_on) = {
+        let (earlier_conflict, waits, waited_on) = {
             let mut shelf = self.ring.of(version.tx).shelf.lock();
-            (mem::take(&mut shelf.waits), shelf.waited_on.take())
+            let waits = mem::take(&mut shelf.waits);
+            (shelf.conflict.take(), waits, shelf.waited_on.take())
         };
         trace.committed(TxTrace {
             index: version.tx,
             runs: version.incarnation.get().saturating_add(1),
-            conflict: committer.conflict.take(),
+            conflict: committer.conflict.take().or(earlier_conflict),
             waits,
             waited_on,
             committed_at: 0,

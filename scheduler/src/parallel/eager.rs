@@ -4,6 +4,9 @@
 //! Whoever makes visible a change below a key's last reader notes where the readers begin; from there on every transaction
 //! that has run is validated once. That finding is no promise: the committer validates all of them again.
 
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::execute::Scratch;
 use super::run::Run;
 use super::status::{Phase, next_incarnation};
@@ -34,11 +37,17 @@ where
         scratch.take_record(record.unwrap_or_default());
         let record = &scratch.record;
         let is_output = matches!(record.outcome, Some(Outcome::Output(_)));
-        if is_output && first_stale(&self.memory, tx, &record.reads, &record.regions).is_none() {
+        // What is read here need not be what any order of transactions gives, so an addition may even panic on it.
+        let find = || first_stale(&self.memory, tx, &record.reads, &record.regions);
+        let stale = is_output.then(|| catch_unwind(AssertUnwindSafe(find)));
+        if let Some(Ok(None)) = stale {
             slot.shelf.lock().record = Some(scratch.give_record());
             slot.status.leave_executed(seen.version, scratch.owner);
         } else {
-            std::mem::swap(&mut scratch.record.ids, &mut scratch.visible);
+            if let Some(Ok(Some(key))) = stale {
+                slot.shelf.lock().conflict = Some(key);
+            }
+            mem::swap(&mut scratch.record.ids, &mut scratch.visible);
             self.run_ahead(next_incarnation(seen.version), scratch);
         }
     }

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::cell::Readers;
 use super::memory::KeyId;
@@ -95,7 +96,7 @@ where
         record.clear();
         let Some(transaction) = self.input.get(tx) else {
             debug_assert!(false, "a transaction was handed out that is not there");
-            return Some(Halt::Stale);
+            return Some(Halt::HoldsUp);
         };
         let next_own = scratch.batch.clone();
         let ground = Ground {
@@ -211,7 +212,8 @@ where
     }
 
     /// Whether every addition of a run ahead has on final state the outcome that it had. If so, they become writes of the
-    /// record and final values in memory.
+    /// record and final values in memory. One that panics has not: it panics again in the run on final state, which
+    /// reports it.
     pub(crate) fn settle_additions(
         &self,
         version: Version,
@@ -219,21 +221,23 @@ where
         conflict: &mut Option<M::Key>,
     ) -> bool {
         for (key, sum) in record.adds.drain() {
-            let made = match sum.state {
-                SumState::Read => continue,
-                SumState::Open if sum.additions.any() => self
-                    .memory
-                    .settle(sum.id, version, &sum.additions)
-                    .map(Some),
-                SumState::Open | SumState::Overwritten => self
-                    .memory
-                    .repeat(sum.id, version.tx, &sum.additions)
-                    .map(|_| None),
-            };
+            if sum.state == SumState::Read {
+                continue;
+            }
+            let additions = &sum.additions;
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                if sum.state == SumState::Open && additions.any() {
+                    let settled = self.memory.settle(sum.id, version, additions);
+                    settled.map(Some)
+                } else {
+                    let repeated = self.memory.repeat(sum.id, version.tx, additions);
+                    repeated.map(|_| None)
+                }
+            }));
             match made {
-                Some(Some(value)) => record.writes.push(key, value),
-                Some(None) => {}
-                None => {
+                Ok(Some(Some(value))) => record.writes.push(key, value),
+                Ok(Some(None)) => {}
+                Ok(None) | Err(_) => {
                     *conflict = Some(key);
                     return false;
                 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use foldhash::quality::RandomState;
 
@@ -71,16 +72,27 @@ fn entry(before: &[u32], tx: TxIndex) -> Option<TxIndex> {
 }
 
 impl<K: Eq + Hash> Chains<K> {
-    /// Asks the Vm about all transactions below `end` that it has not been asked about.
+    /// Asks the Vm about all transactions below `end` that it has not been asked about. A panic of the Vm is as good as
+    /// no hint: the sequential mode, which does not ask, would not have it.
     fn ask<M: Vm<Key = K>>(&mut self, vm: &M, input: &Input<'_, M::Tx>, end: u32) {
+        while self.asked < end {
+            let ask = AssertUnwindSafe(|| self.ask_on(vm, input, end));
+            if catch_unwind(ask).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// The same until one panics.
+    fn ask_on<M: Vm<Key = K>>(&mut self, vm: &M, input: &Input<'_, M::Tx>, end: u32) {
         let mut keys = Vec::new();
         for position in self.asked..end {
             let index = TxIndex::new(position);
             let Some(tx) = input.get(index) else { return };
-            keys.clear();
-            vm.hints(index, tx, &mut keys);
             let named = position.saturating_add(1);
             self.asked = named;
+            keys.clear();
+            vm.hints(index, tx, &mut keys);
             let lower = keys
                 .drain(..)
                 .filter_map(|key| self.last.insert(key, named));

@@ -12,6 +12,7 @@
 )]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::{AtomicBool, Ordering, UnsafeCell, spin_loop, yield_now};
@@ -45,7 +46,7 @@ impl<T> Lock<T> {
         if self.taken.swap(true, Ordering::Acquire) {
             self.wait();
         }
-        Guard { lock: self }
+        Guard::of(self)
     }
 
     /// Takes it if nobody has it.
@@ -54,7 +55,7 @@ impl<T> Lock<T> {
         // Acquire as in `lock`.
         let taken = self.is_taken() || self.taken.swap(true, Ordering::Acquire);
         // Only then is there a guard, whose end would release it.
-        (!taken).then(|| Guard { lock: self })
+        (!taken).then(|| Guard::of(self))
     }
 
     /// Whether someone has it at the moment.
@@ -93,6 +94,19 @@ impl<T> fmt::Debug for Lock<T> {
 /// Access to what a lock protects, until it is dropped.
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
+    /// Threads may share it if they may share the value, for which the lock itself does not ask.
+    value: PhantomData<&'a mut T>,
+}
+
+impl<'a, T> Guard<'a, T> {
+    /// Of a lock that the caller has taken.
+    #[inline]
+    const fn of(lock: &'a Lock<T>) -> Self {
+        Self {
+            lock,
+            value: PhantomData,
+        }
+    }
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -126,7 +140,19 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;
 
-    use super::Lock;
+    use super::{Guard, Lock};
+
+    /// Decided when it is compiled: if the guard could be shared, there would be two answers.
+    #[test]
+    fn threads_share_no_guard_of_what_they_may_not_share() {
+        trait Sharing<Answer> {
+            fn is_decided() {}
+        }
+        struct Shared;
+        impl<T> Sharing<()> for T {}
+        impl<T: Sync> Sharing<Shared> for T {}
+        <Guard<'_, std::cell::Cell<u8>> as Sharing<_>>::is_decided();
+    }
 
     #[test]
     fn one_thread_at_a_time_has_it() {

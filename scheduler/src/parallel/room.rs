@@ -32,23 +32,30 @@ impl<K: Clone + Eq + Hash + Ord, V: Clone + Eq, D: Delta<V>, O> Room<K, V, D, O>
             None => (None, None, Vec::new()),
         };
         let memory = memory.filter(|memory| memory.has_room(keys));
-        let ring = ring.filter(|ring| ring.is_for(live));
+        let ring = ring.filter(|ring| ring.is_for(live)).map(|mut ring| {
+            records.extend(ring.clear().filter(Self::is_kept));
+            ring
+        });
+        // No more are of use at once. A run may leave more than it was given, so that they would pile up.
+        records.truncate(live as usize);
         Self {
             memory: memory.map_or_else(|| MvMemory::new(keys), MvMemory::cleared),
-            ring: match ring {
-                Some(mut ring) => {
-                    records.extend(ring.clear());
-                    ring
-                }
-                None => Ring::new(live),
-            },
+            ring: ring.unwrap_or_else(|| Ring::new(live)),
             records,
         }
     }
 
     /// What of it is kept for the next run.
     pub(crate) fn keep(mut self) -> Option<Self> {
-        self.records.retain(|record| record.room() <= ACCESSES_KEPT);
+        self.records.retain(Self::is_kept);
         (self.memory.keys() <= KEYS_KEPT).then_some(self)
+    }
+
+    #[expect(
+        clippy::borrowed_box,
+        reason = "a filter of boxes passes them by reference"
+    )]
+    fn is_kept(record: &Box<Record<K, V, D, O>>) -> bool {
+        record.room() <= ACCESSES_KEPT
     }
 }

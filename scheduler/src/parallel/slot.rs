@@ -46,6 +46,8 @@ pub(crate) struct Sum<V, D> {
     pub(crate) now: Option<V>,
     pub(crate) additions: Additions<D>,
     pub(crate) state: SumState,
+    /// Whether `below` is no guess.
+    pub(crate) is_grounded: bool,
 }
 
 /// What a sum still means.
@@ -129,10 +131,18 @@ pub(crate) struct Shelf<K, V, D, O> {
     /// the transaction; the committer empties the list under this lock after it has raised the frontier. So none is
     /// forgotten.
     pub(crate) waiters: Vec<TxIndex>,
-    /// How many times the transaction has waited for another.
+    /// The key on which a run that was given up before its turn had read too early; kept only for a trace.
+    pub(crate) conflict: Option<K>,
+    /// How many times the transaction was put back for another.
     pub(crate) waits: u32,
     /// The key on which it waited last; kept only for a trace.
     pub(crate) waited_on: Option<K>,
+}
+
+impl<K, V, D, O> Shelf<K, V, D, O> {
+    pub(crate) fn count_wait(&mut self) {
+        self.waits = self.waits.saturating_add(1);
+    }
 }
 
 impl<K, V, D, O> Default for Shelf<K, V, D, O> {
@@ -140,6 +150,7 @@ impl<K, V, D, O> Default for Shelf<K, V, D, O> {
         Self {
             record: None,
             waiters: Vec::new(),
+            conflict: None,
             waits: 0,
             waited_on: None,
         }

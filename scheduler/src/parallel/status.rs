@@ -164,7 +164,7 @@ impl Status {
     }
 }
 
-/// The run after `version`. The number wraps after a million runs, and is nothing but a name for what a run has written.
+/// The run after `version`. The number wraps after four million runs, and is nothing but a name for what a run has written.
 pub(crate) fn next_incarnation(version: Version) -> Version {
     let number = version.incarnation.get().wrapping_add(1);
     Version {
@@ -213,6 +213,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn after_four_million_runs_a_transaction_is_still_itself() {
+        let status = Status::new(TxIndex::new(7));
+        let mut version = status.load().version;
+        version.incarnation = Incarnation::new((1 << 22) - 1);
+        status.leave(next_incarnation(version), Phase::Ready);
+        let seen = status.load();
+        assert_eq!(
+            (seen.version.tx, seen.phase),
+            (TxIndex::new(7), Phase::Ready)
+        );
+        assert_eq!(seen.version.incarnation, Incarnation::new(0));
+        assert!(status.claim(seen));
     }
 
     #[test]

@@ -29,8 +29,8 @@ const PATIENCE: u32 = if EXPLORED { 1 } else { 1 << 10 };
 pub(crate) enum Halt<K, E> {
     /// It read what this lower transaction is about to write again, and where.
     Blocked(TxIndex, K),
-    /// All below is final, and something it had read is not so.
-    Stale,
+    /// All below is final, and what it had read here is not so.
+    Stale(K),
     /// The frontier has waited for its worker for long.
     HoldsUp,
     /// The whole run of the block is over.
@@ -167,12 +167,27 @@ where
         }
     }
 
-    /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
-    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+    /// What the run has added to `key` so far, if that still means something. Once the run is known to hold at the
+    /// frontier, whoever builds on a sum gets what is final and no guess: nobody looks again whether the run is stale.
+    fn open_sum(&mut self, key: &B::Key) -> Option<&mut Sum<B::Value, D>> {
         let sum = self.sets.adds.get_mut(key)?;
         if sum.state != SumState::Open {
             return None;
         }
+        if self.final_state.get()
+            && !sum.is_grounded
+            && let Found::Value(origin, below) = self.ground.memory.guess(sum.id, self.tx)
+            && let Some(now) = sum.additions.repeat(below.clone())
+        {
+            (sum.origin, sum.below, sum.now) = (origin, below, now);
+            sum.is_grounded = true;
+        }
+        Some(sum)
+    }
+
+    /// Makes the read and the write that together say what the run has added to `key`, now that it wants to know.
+    pub(crate) fn read_sum(&mut self, key: &B::Key) -> Option<Option<B::Value>> {
+        let sum = self.open_sum(key)?;
         sum.state = SumState::Read;
         let read = Read {
             id: sum.id,
@@ -205,6 +220,7 @@ where
             below,
             additions: Additions::new(delta, outcome),
             state: SumState::Open,
+            is_grounded: self.final_state.get(),
         };
         self.sets.adds.push(key, sum);
         Ok(outcome)
@@ -219,20 +235,24 @@ where
         }
     }
 
-    /// At the frontier all below is final, so that a run can tell for itself whether it still counts.
-    fn find_stale(&self) -> bool {
+    /// At the frontier all below is final, so that a run can tell for itself whether it still counts, and which key says
+    /// that it does not.
+    fn find_stale(&self) -> Option<B::Key> {
         if self.final_state.get() || self.ground.progress.frontier() != self.tx {
-            return false;
+            return None;
         }
         let memory = self.ground.memory;
-        let sums = self.sets.adds.as_slice();
-        let holds = first_stale(memory, self.tx, self.sets.reads, self.sets.regions).is_none()
-            && sums.iter().all(|(_, sum)| {
-                sum.state == SumState::Read
-                    || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
+        let stale =
+            first_stale(memory, self.tx, self.sets.reads, self.sets.regions).or_else(|| {
+                let holds = |sum: &Sum<B::Value, D>| {
+                    sum.state == SumState::Read
+                        || memory.repeat(sum.id, self.tx, &sum.additions).is_some()
+                };
+                let mut sums = self.sets.adds.as_slice().iter();
+                sums.find_map(|(key, sum)| (!holds(sum)).then(|| key.clone()))
             });
-        self.final_state.set(holds);
-        !holds
+        self.final_state.set(stale.is_none());
+        stale
     }
 
     /// Whether the frontier cannot move because of this run. A run ahead may see what no order of transactions gives and
@@ -322,7 +342,7 @@ where
                 .apply(below.as_ref())
                 .map(|after| self.sets.writes.push(key, after)));
         }
-        match self.sets.adds.get_mut(&key) {
+        match self.open_sum(&key) {
             Some(sum) => {
                 let after = delta.apply(sum.now.as_ref());
                 let outcome = after.map(|after| sum.now = after);
@@ -341,8 +361,8 @@ where
             self.stop(Halt::Over);
         } else if self.ground.cancel.is_some_and(Cancel::is_cancelled) {
             self.stop(Halt::Cancelled);
-        } else if self.find_stale() {
-            self.stop(Halt::Stale);
+        } else if let Some(key) = self.find_stale() {
+            self.stop(Halt::Stale(key));
         } else if self.holds_up() {
             self.stop(Halt::HoldsUp);
         }

@@ -32,7 +32,14 @@ where
         };
         let scratch = Scratch::new(Owner::new(worker), spare, self.window);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| self.work_on(scratch))) {
-            lock(&self.panic).get_or_insert(payload);
+            let mut first = lock(&self.panic);
+            if first.is_none() {
+                *first = Some(payload);
+            } else {
+                // Its drop could panic, and nobody would catch that here.
+                mem::forget(payload);
+            }
+            drop(first);
             self.end();
         }
     }
@@ -89,7 +96,7 @@ where
         } else if let Some(version) = self.next_of_batch(scratch) {
             let has_not_run = |phase| phase != Phase::Executed;
             let hint = self.hints.before(self.vm, &self.input, version.tx);
-            if !hint.is_some_and(|before| self.park(before, version, None, has_not_run)) {
+            if !hint.is_some_and(|before| self.park(before, version, has_not_run)) {
                 self.run_ahead(version, scratch);
             }
         } else {
@@ -134,7 +141,7 @@ where
                 scratch.record.outcome = None;
             }
             Some(
-                Halt::Blocked(..) | Halt::Stale | Halt::HoldsUp | Halt::Cancelled | Halt::Over,
+                Halt::Blocked(..) | Halt::Stale(_) | Halt::HoldsUp | Halt::Cancelled | Halt::Over,
             ) => {}
         }
         self.remove_unwritten(version.tx, scratch);
@@ -150,7 +157,10 @@ where
             Some(Halt::Blocked(writer, key)) => {
                 self.wait_for(writer, next_incarnation(version), key);
             }
-            Some(Halt::Stale | Halt::HoldsUp | Halt::Cancelled) => {
+            Some(halt @ (Halt::Stale(_) | Halt::HoldsUp | Halt::Cancelled)) => {
+                if let Halt::Stale(key) = halt {
+                    slot.shelf.lock().conflict = Some(key);
+                }
                 scratch.gave_up = true;
                 slot.status.leave(next_incarnation(version), Phase::Ready);
             }
@@ -158,12 +168,14 @@ where
         }
     }
 
-    /// Puts a transaction behind the lower one that is about to write what it read.
+    /// Puts a transaction behind the lower one that is about to write what it read, or that has just done so.
     fn wait_for(&self, writer: TxIndex, version: Version, key: M::Key) {
+        let own = self.ring.of(version.tx);
+        own.shelf.lock().waited_on = Some(key);
         let is_running = |phase| phase == Phase::Executing;
-        if !self.park(writer, version, Some(key), is_running) {
-            let status = &self.ring.of(version.tx).status;
-            status.leave(version, Phase::Ready);
+        if !self.park(writer, version, is_running) {
+            own.shelf.lock().count_wait();
+            own.status.leave(version, Phase::Ready);
             self.requeue.push(version.tx);
         }
     }
@@ -173,7 +185,6 @@ where
         &self,
         before: TxIndex,
         version: Version,
-        key: Option<M::Key>,
         if_it_is: impl Fn(Phase) -> bool,
     ) -> bool {
         let own = self.ring.of(version.tx);
@@ -188,10 +199,7 @@ where
             {
                 // Locks are nested upwards only: `before` is the lower one, and if it is committed meanwhile, its slot is
                 // spared until it is unlocked; see `Ring::new`.
-                let mut own_shelf = own.shelf.lock();
-                own_shelf.waits = own_shelf.waits.saturating_add(1);
-                own_shelf.waited_on = key.or(own_shelf.waited_on.take());
-                drop(own_shelf);
+                own.shelf.lock().count_wait();
                 shelf.waiters.push(version.tx);
                 own.status.leave(version, Phase::Blocked);
                 return true;

@@ -1,11 +1,14 @@
 //! Runs that never end by themselves on states that never were. Every worker can be caught in one at once; the frontier
 //! moves on nevertheless.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use ordlane_scheduler::Stop;
+use ordlane_scheduler::{Bounded, Change, Flow, Stop, TxIndex};
 
-use super::calls::{Seen, add_one, burn, outputs, wait_for};
+use super::calls::{Call, Seen, add_one, burn, outputs, wait_for};
 use super::support::{Watchdog, parallel};
 
 const ROUNDS: usize = 200;
@@ -152,4 +155,78 @@ fn runs_without_end_among_others_hold_nobody_up() {
         }
         add_one(index, view)
     });
+}
+
+const fn within(change: Change<u64>) -> Bounded<u64> {
+    Bounded {
+        change,
+        min: 0,
+        max: u64::MAX,
+    }
+}
+
+/// What a run does with a key that it had added to before it came to the frontier, and that holds something else there.
+#[derive(Clone, Copy, Debug)]
+enum Later {
+    Reads,
+    Scans,
+    AddsAgain,
+}
+
+#[test]
+fn a_run_that_has_added_too_early_sees_what_is_final_once_it_is_at_the_frontier() {
+    let _watchdog = Watchdog::new("a_run_that_has_added_too_early_sees_what_is_final");
+    const ADDER: u32 = 16;
+    for threads in [2, 4, 8] {
+        for later in [Later::Reads, Later::Scans, Later::AddsAgain] {
+            let (added, committed) = (AtomicU64::new(0), AtomicU64::new(0));
+            let endless = AtomicU64::new(0);
+            let call = |index: u32, view: &mut dyn Seen| {
+                if index == 0 {
+                    wait_for(|| added.load(Ordering::SeqCst) > 0);
+                    view.write(0, 7);
+                }
+                if index != ADDER {
+                    return Ok(0);
+                }
+                // Fits on top of 100, which is there now, and of 7, which will be.
+                view.add(0, within(Change::Plus(1)))?.map_err(Stop::fatal)?;
+                added.fetch_add(1, Ordering::SeqCst);
+                wait_for(|| {
+                    committed.load(Ordering::SeqCst) >= u64::from(ADDER) || view.should_stop()
+                });
+                thread::sleep(Duration::from_millis(1));
+                if view.should_stop() {
+                    return Err(Stop::requested());
+                }
+                let is_final = match later {
+                    Later::Reads => view.read(0)? == Some(8),
+                    Later::Scans => view.scan(0, 5, 9)? == [(0, 8)],
+                    Later::AddsAgain => view.add(0, within(Change::Minus(50)))?.is_err(),
+                };
+                // On no state that some order gives it would go on for ever here.
+                for _ in 0..if is_final { 0 } else { 2_000 } {
+                    if view.should_stop() {
+                        return Err(Stop::requested());
+                    }
+                    thread::sleep(Duration::from_micros(100));
+                }
+                endless.fetch_add(u64::from(!is_final), Ordering::SeqCst);
+                Ok(0)
+            };
+            let mut sink = |_: TxIndex, _: u64, _: &[(u64, Option<u64>)]| {
+                committed.fetch_add(1, Ordering::SeqCst);
+                Flow::Continue
+            };
+            let base = BTreeMap::from([(0, 100)]);
+            let executor = parallel(threads);
+            let summary = executor.run(&Call(call), &base, &[(); 32], &mut sink);
+            assert_eq!(
+                summary.unwrap().committed,
+                32,
+                "{later:?}, {threads} threads"
+            );
+            assert_eq!(endless.into_inner(), 0, "{later:?}, {threads} threads");
+        }
+    }
 }

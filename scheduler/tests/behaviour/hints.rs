@@ -1,9 +1,9 @@
 //! Hints may save work and never change a result.
 
-use ordlane_scheduler::{Bounded, Stop, TxIndex, View, Vm};
+use ordlane_scheduler::{Bounded, Options, Stop, TxIndex, View, Vm, feed};
 
 use super::programs::{Contention, Interpreter, Op, Trace, base, oracle, random_block};
-use super::support::{Random, Watchdog, every_way, run};
+use super::support::{Ledger, Random, Watchdog, every_way, run};
 
 /// The interpreter with hints by a function of the index.
 pub(crate) struct Hinted<F>(pub(crate) F);
@@ -90,5 +90,36 @@ fn chains_that_are_foretold_do_not_conflict() {
         let summary = said.unwrap();
         assert_eq!((summary.conflicts, summary.executions), (0, 600), "{way}");
         assert!(entries == expected, "{way}");
+    }
+}
+
+#[test]
+fn hints_that_panic_are_as_good_as_none() {
+    let _watchdog = Watchdog::new("hints_that_panic_are_as_good_as_none");
+    let block = random_block(3, 300, Contention::Skewed);
+    let base = base::<u16>(64);
+    let expected = oracle(&base, &block);
+    let now_and_then = |index: u32, keys: &mut Vec<u16>| {
+        keys.push(5);
+        if index.is_multiple_of(7) {
+            // Without a message on the terminal.
+            std::panic::resume_unwind(Box::new("a hint panics"));
+        }
+    };
+    for (way, executor) in every_way() {
+        let (entries, said) = run(&executor, &Hinted(now_and_then), &base, &block);
+        assert_eq!(said.unwrap().committed, 300, "{way}");
+        assert!(entries == expected, "{way}");
+
+        let (mut feeder, growing) = feed(1_000);
+        for tx in &block {
+            feeder.push(tx.clone()).unwrap();
+        }
+        drop(feeder);
+        let mut ledger = Ledger::new();
+        let hinted = Hinted(now_and_then);
+        let said = executor.run_feed(&hinted, &base, growing, &mut ledger, Options::default());
+        assert_eq!(said.unwrap().committed, 300, "{way}, a feed");
+        assert!(ledger.entries == expected, "{way}, a feed");
     }
 }

@@ -26,6 +26,9 @@ mod flow;
 mod hints;
 #[cfg(feature = "rayon")]
 #[cfg(test)]
+mod hostile;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
 mod incidents;
 #[cfg(test)]
 mod programs;

@@ -1,11 +1,11 @@
 //! A memory that goes from run to run never shows one what another has left.
 
-use ordlane_scheduler::{Config, Executor, Flow, Memory, Mode, Options, TxIndex};
+use ordlane_scheduler::{Cancel, Config, Executor, Flow, Memory, Mode, Options, TxIndex, feed};
 
 use super::programs::{
     Colliding, Contention, Interpreter, Name, Op, Trace, base, oracle, random_block,
 };
-use super::support::{Ledger, THREADS, Watchdog, parallel};
+use super::support::{Broken, Ledger, THREADS, Watchdog, parallel};
 
 fn runs_of_all_lengths_agree<K: Name>() {
     let vm = Interpreter::<K>::new();
@@ -77,6 +77,67 @@ fn a_memory_serves_after_a_sink_that_panicked() {
                 .run_with(&vm, &base, &block, &mut ledger, options)
                 .unwrap();
             assert!(ledger.entries == oracle(&base, &block), "round {round}");
+        }
+    }
+}
+
+/// Runs that end early, each in another way, leave transactions that were run ahead; a feed has more to come.
+#[test]
+fn a_memory_serves_after_every_failure_and_for_a_feed() {
+    let _watchdog = Watchdog::new("a_memory_serves_after_every_failure_and_for_a_feed");
+    let vm = Interpreter::<u16>::new();
+    let base = base::<u16>(64);
+    let block: Vec<Vec<Op>> = random_block(9, 300, Contention::Skewed);
+    let expected = oracle(&base, &block);
+    for (threads, window) in [(1, 16), (2, 1), (2, 16), (8, 16)] {
+        let executor = Executor::new(Config {
+            threads,
+            mode: Mode::Parallel,
+            window,
+        })
+        .unwrap();
+        let mut memory = Memory::default();
+        for round in 0..12 {
+            let cancel = Cancel::new();
+            let options = Options::default().memory(&mut memory);
+            let mut ledger = Ledger::new();
+            let failed = match round % 3 {
+                0 => executor
+                    .run_with(&vm, &Broken, &block, &mut ledger, options)
+                    .is_err(),
+                1 => {
+                    let mut sink = |index: TxIndex, _: Trace, _: &[(u16, Option<u64>)]| {
+                        if index.get() == 50 {
+                            cancel.cancel();
+                        }
+                        Flow::Continue
+                    };
+                    let options = options.cancel(&cancel);
+                    executor
+                        .run_with(&vm, &base, &block, &mut sink, options)
+                        .is_err()
+                }
+                // A shorter block that ends well.
+                _ => executor
+                    .run_with(&vm, &base, &block[..70], &mut ledger, options)
+                    .is_err(),
+            };
+            assert_eq!(failed, round % 3 < 2, "{threads} threads, round {round}");
+
+            let (mut feeder, growing) = feed(block.len());
+            for tx in &block {
+                feeder.push(tx.clone()).unwrap();
+            }
+            drop(feeder);
+            let options = Options::default().memory(&mut memory);
+            let mut ledger = Ledger::new();
+            executor
+                .run_feed(&vm, &base, growing, &mut ledger, options)
+                .unwrap();
+            assert!(
+                ledger.entries == expected,
+                "{threads} threads, round {round}"
+            );
         }
     }
 }

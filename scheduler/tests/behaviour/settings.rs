@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ordlane_scheduler::{Config, ConfigError, Executor, Mode};
 
-use super::programs::{Interpreter, Op, base, oracle};
+use super::programs::{Contention, Interpreter, Op, base, oracle, random_block};
 use super::support::{Watchdog, every_way, parallel, run};
 
 #[test]
@@ -67,6 +67,25 @@ fn more_threads_than_transactions() {
             assert_eq!(said.unwrap().committed, length, "{threads} threads");
             assert_eq!(entries, oracle(&base(4), &block), "{threads} threads");
         }
+    }
+}
+
+/// Owners are hints of eight bits, and a window may hold a thousand transactions of each worker.
+#[test]
+fn more_workers_than_a_status_has_names_for_and_the_widest_window() {
+    let _watchdog = Watchdog::new("more_workers_than_a_status_has_names_for");
+    let block = random_block(17, 3_000, Contention::Skewed);
+    let expected = oracle(&base(64), &block);
+    for (threads, window) in [(300, 1), (300, 2), (8, 1_024)] {
+        let executor = Executor::new(Config {
+            threads,
+            mode: Mode::Parallel,
+            window,
+        })
+        .unwrap();
+        let (entries, said) = run(&executor, &Interpreter::<u16>::new(), &base(64), &block);
+        assert_eq!(said.unwrap().committed, 3_000, "{threads} threads");
+        assert!(entries == expected, "{threads} threads");
     }
 }
 

@@ -17,7 +17,7 @@ use crate::types::TxIndex;
 /// Whether it waits now.
 fn park(shared: &Shared, before: u32, tx: u32) -> bool {
     let is_running = |phase| phase == Phase::Executing;
-    shared.park(TxIndex::new(before), version(tx, 0), None, is_running)
+    shared.park(TxIndex::new(before), version(tx, 0), is_running)
 }
 
 /// Whoever waits is woken by the commit; whoever comes too late does not wait.
