@@ -45,7 +45,8 @@ doc:
 features:
     cargo test --locked -p ordlane --no-default-features
     cargo clippy --locked -p ordlane --no-default-features --all-targets -- -D warnings
-    cargo clippy --locked -p ordlane-scheduler --no-default-features -- -D warnings
+    cargo test --locked -p ordlane-scheduler --no-default-features
+    cargo clippy --locked -p ordlane-scheduler --no-default-features --all-targets -- -D warnings
     cargo clippy --locked -p ordlane-state --no-default-features -- -D warnings
     cargo run --release --locked --manifest-path testkit/hostile-embedder/Cargo.toml
 

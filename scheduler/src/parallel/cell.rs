@@ -478,6 +478,17 @@ mod tests {
     }
 
     #[test]
+    fn an_emptied_cell_knows_nothing_and_keeps_little_room() {
+        let mut cell = Cell::default();
+        for tx in 0..100 {
+            cell.write(at(tx), Some(tx), ZERO);
+        }
+        cell.clear();
+        assert!(cell.rest.capacity() <= super::VERSIONS_KEPT);
+        assert_eq!(cell.read(TxIndex::new(50)), Found::Unknown);
+    }
+
+    #[test]
     fn a_change_below_a_reader_is_told() {
         let mut cell = Cell::default();
         assert_eq!(cell.write(at(3), Some(1), ZERO), Readers::Below);

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "rayon")]
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ordlane_scheduler::{Flow, Options, Trace, TxIndex};
@@ -149,5 +150,39 @@ fn a_trace_names_the_key_that_a_transaction_waited_on_and_who_conflicted() {
         );
         assert!(trace.hottest(9).contains(&(200, 1)), "{threads} threads");
         assert_eq!(early.conflict, Some(100), "{threads} threads: {early:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_panics_reaches_the_caller_and_the_executor_works_on() {
+    let _watchdog = Watchdog::new("a_clock_that_panics_reaches_the_caller");
+    let block: Vec<Vec<Op>> = (0..100)
+        .map(|index| vec![Op::Read(index % 3), Op::Write(index % 3)])
+        .collect();
+    for (way, executor) in every_way() {
+        let looks = AtomicU64::new(0);
+        let mut trace = Trace::new(move || match looks.fetch_add(1, Ordering::Relaxed) {
+            // Without a message on the terminal.
+            40 => resume_unwind(Box::new("the clock stopped")),
+            looks => looks,
+        });
+        let mut given = 0;
+        let mut sink = |_: TxIndex, _: Output, _: &[(u16, Option<u64>)]| {
+            given += 1;
+            Flow::Continue
+        };
+        let vm = Interpreter::<u16>::new();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let options = Options::default().trace(&mut trace);
+            executor.run_with(&vm, &base(4), &block, &mut sink, options)
+        }));
+        let payload = caught.expect_err(&way);
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"the clock stopped"));
+        assert_eq!((given, trace.transactions().len()), (41, 40), "{way}");
+        assert_eq!(
+            traced(&executor, &block).0.transactions().len(),
+            100,
+            "{way}"
+        );
     }
 }
