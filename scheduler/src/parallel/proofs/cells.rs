@@ -103,6 +103,24 @@ fn read(shared: &Shared, reader: u32, latest: fn(u32, u32) -> Found<Halves>) {
     );
 }
 
+/// Two threads, three transactions, in full: one thread writes as the lowest, the other as the second and reads as the
+/// highest after every step.
+#[test]
+fn of_two_threads_with_three_transactions_the_highest_finds_the_latest() {
+    exhaust(None, || {
+        let shared = shared();
+        let lowest = write(&shared, 0, FIRST);
+        read(&shared, 2, |first, _| latest(first, 0));
+        for (done, step) in (1..).zip(SECOND) {
+            step(&mut lock(&shared.cell));
+            shared.done[1].store(done, Ordering::Release);
+            read(&shared, 2, latest);
+        }
+        lowest.join().unwrap();
+        read(&shared, 2, latest);
+    });
+}
+
 #[test]
 fn a_reader_above_two_writers_finds_the_latest() {
     // In full it would take minutes.
