@@ -1,0 +1,14 @@
+//! The AVX-512 IFMA tier: eight signatures at a time, one per 64-bit lane.
+
+mod base;
+mod field;
+mod point;
+mod scalar;
+mod sha512;
+#[cfg(test)]
+mod tests;
+mod vector;
+mod verify;
+
+pub(crate) use vector::Ifma;
+pub(crate) use verify::verify;
