@@ -1,7 +1,7 @@
 # The commands of this project. CI calls these and the README's own commands, nothing else.
 
 # Everything that CI checks, in its order
-ci: check doc test mutations features examples demo compare-check
+ci: check doc test loom shuttle mutations features examples demo compare-check
 
 # Format, lints, spelling
 check:
@@ -23,6 +23,14 @@ test:
 # The same in release mode, with the full counts of mutated inputs
 test-slow:
     cargo test --workspace --release
+
+# The scheduler's parts under every order of accesses that the memory model allows
+loom:
+    RUSTFLAGS="--cfg loom" cargo test --locked --release -p ordlane-scheduler --lib --target-dir target/loom proofs
+
+# Whole blocks through the scheduler under more than a million schedules, with and without planted faults
+shuttle:
+    RUSTFLAGS="--cfg shuttle" cargo test --locked --release -p ordlane-scheduler --lib --target-dir target/shuttle proofs
 
 # A million mutated transactions through decode, admit and verify, and through decode alone
 mutations:

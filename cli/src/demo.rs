@@ -6,8 +6,12 @@
 mod chains;
 mod make;
 mod summary;
+mod trace_file;
+
+pub(crate) use self::trace_file::TraceFileError;
 
 use std::{
+    fs,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     thread,
@@ -17,7 +21,7 @@ use anyhow::{Context as _, bail};
 use ordlane::primitives::Address;
 use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
 
-use self::{chains::Chains, summary::Summary};
+use self::{chains::Chains, summary::Summary, trace_file::TraceFile};
 use crate::{data_dir, report};
 
 /// Most threads that may be asked for.
@@ -50,6 +54,9 @@ pub(crate) struct Args {
     /// Keep the block files and the chain in this folder, which must be empty; by default nothing is kept
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Write how each transaction was executed in parallel to this file, as JSON, in the place of what is there
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -76,6 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let threads = args
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
+    let mut trace = open_trace(args.trace.as_deref(), data)?;
     let generator = workload(args).generator()?;
     let genesis = generator.genesis().clone();
     data_dir::write_genesis(data, &genesis)?;
@@ -87,16 +95,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         &genesis,
         threads,
         &files,
+        trace.as_mut(),
         args.json,
     )?;
+    let traced = trace.map(TraceFile::finish).transpose()?;
     let proven = chains.prove(prove_whom(&genesis))?;
-    let summary = Summary::new(args, data, threads, &chains, proven)?;
+    let summary = Summary::new(args, data, threads, &chains, proven, traced)?;
     if args.json {
         report::print_json(&summary)?
     } else {
         summary.print()?
     }
     summary.verdict()
+}
+
+/// Makes the trace file, before anything takes long. It may lie in the folder of the chain, which is not there yet.
+fn open_trace(file: Option<&Path>, data: &Path) -> anyhow::Result<Option<TraceFile>> {
+    let Some(file) = file else { return Ok(None) };
+    if file.starts_with(data) {
+        fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    }
+    Ok(Some(TraceFile::create(file)?))
 }
 
 fn workload(args: &Args) -> Workload {
@@ -118,15 +137,19 @@ fn run_chains(
     genesis: &ordlane::primitives::Genesis,
     threads: usize,
     files: &[PathBuf],
+    mut trace: Option<&mut TraceFile>,
     quiet: bool,
 ) -> anyhow::Result<Chains> {
-    let mut chains = Chains::open(data, sequential, genesis, threads)?;
+    let mut chains = Chains::open(data, sequential, genesis, threads, trace.is_some())?;
     let bar = report::progress(files.len() as u64, "executing, twice", quiet);
     for path in files {
         let bytes = data_dir::read_block(path)?;
-        chains
+        let traced = chains
             .execute(&bytes)
             .with_context(|| format!("cannot execute {}", path.display()))?;
+        if let (Some(file), Some((height, traced))) = (&mut trace, traced) {
+            file.block(height, &traced)?;
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -12,6 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ordlane::{BlockError, EngineError, SystemError, state::StateError};
 use serde::Serialize;
 
+use crate::demo::TraceFileError;
+
 /// Prints text and ends the line. Whoever closed the other end wants no more, which is no failure.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -117,6 +119,9 @@ pub(crate) fn error_line(error: &anyhow::Error) -> String {
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref::<StateError>() {
         return state_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<TraceFileError>() {
+        return error.hint();
     }
     match cause.downcast_ref::<EngineError>() {
         Some(EngineError::Block(BlockError::StaleParent { .. })) => {

@@ -114,6 +114,145 @@ fn the_demo_is_a_function_of_its_seed() {
     assert_ne!(root("3"), root("4"));
 }
 
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap()
+}
+
+/// Checks a block of 80 transactions in a trace file; gives the runs and the conflicts of all of them.
+fn traced(block: &Value, height: u64) -> (u64, u64) {
+    assert_eq!(number(&block["height"]), height);
+    let transactions = block["transactions"].as_array().unwrap();
+    assert_eq!(transactions.len(), 80);
+    let (mut runs, mut conflicts, mut last) = (0, 0, 0);
+    for (transaction, index) in transactions.iter().zip(0_u64..) {
+        assert_eq!(number(&transaction["index"]), index);
+        let committed_at = number(&transaction["committed_at_ns"]);
+        assert!(last <= committed_at);
+        last = committed_at;
+        let waited = number(&transaction["waits"]) > 0;
+        assert_eq!(waited, transaction["waited_on"].is_string());
+        runs += number(&transaction["runs"]);
+        conflicts += u64::from(transaction["conflict"].is_string());
+    }
+    (runs, conflicts)
+}
+
+#[test]
+fn a_traced_demo_tells_how_each_transaction_was_executed() {
+    let folder = tempfile::tempdir().unwrap();
+    // In the folder of the chain, which the demo makes.
+    let data = folder.path().join("chain");
+    let file = data.join("trace.json");
+    let arguments = [
+        "demo",
+        "--txs",
+        "80",
+        "--accounts",
+        "2",
+        "--blocks",
+        "3",
+        "--threads",
+        "2",
+        "--json",
+    ];
+    let result = json(
+        &[
+            &arguments[..],
+            &[
+                "--data",
+                data.to_str().unwrap(),
+                "--trace",
+                file.to_str().unwrap(),
+            ],
+        ]
+        .concat(),
+    );
+    assert_eq!(result["roots_equal"], true);
+    let trace: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let blocks = trace["blocks"].as_array().unwrap();
+    assert_eq!(blocks.len(), 3);
+    let counts = (1..)
+        .zip(blocks)
+        .map(|(height, block)| traced(block, height));
+    let (runs, conflicts) = counts.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    let told = &result["trace"];
+    assert_eq!(trace["hottest"], told["hottest"]);
+    assert_eq!(number(&told["txs"]), 240);
+    assert_eq!(number(&told["runs"]), runs);
+    assert_eq!(number(&told["conflicts"]), conflicts);
+    for hot in trace["hottest"].as_array().unwrap() {
+        let (name, address) = hot["key"].as_str().unwrap().split_once(" of ").unwrap();
+        assert!(["balance", "nonce"].contains(&name) && address.len() == 64);
+        assert!(number(&hot["transactions"]) > 0);
+    }
+
+    let text = ordlane(&[
+        "demo",
+        "--txs",
+        "9",
+        "--blocks",
+        "1",
+        "--trace",
+        file.to_str().unwrap(),
+    ]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(
+        text.contains("9 transactions in 9 runs: 0 had a conflict"),
+        "{text}"
+    );
+    let untraced = json(&["demo", "--txs", "9", "--blocks", "1", "--json"]);
+    assert_eq!(untraced["trace"], Value::Null);
+}
+
+#[test]
+fn a_trace_file_that_cannot_be_made_or_written_is_a_failure_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("chain");
+    let data = data.to_str().unwrap();
+    let no_folder = folder.path().join("none/trace.json");
+    let no_folder = no_folder.to_str().unwrap();
+    let here = folder.path().to_str().unwrap();
+    for (file, says) in [
+        (no_folder, "make its folder"),
+        (here, "choose another file"),
+    ] {
+        let error = failure(&["demo", "--data", data, "--trace", file], 1);
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(
+            error.contains("cannot make the trace file") && error.contains(says),
+            "{error}"
+        );
+        assert!(!Path::new(data).exists());
+    }
+    if cfg!(target_os = "linux") {
+        let few = [
+            "demo",
+            "--txs",
+            "9",
+            "--blocks",
+            "1",
+            "--trace",
+            "/dev/full",
+        ];
+        // More than a buffer holds, so that it fails in the middle.
+        let many = [
+            "demo",
+            "--txs",
+            "900",
+            "--blocks",
+            "1",
+            "--trace",
+            "/dev/full",
+        ];
+        for arguments in [few, many] {
+            let error = failure(&arguments, 1);
+            assert_eq!(error.lines().count(), 1, "{error}");
+            assert!(error.contains("cannot write the trace file"), "{error}");
+            assert!(error.contains("the file is incomplete"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn a_kept_chain_can_be_inspected_proven_and_executed_again() {
     let folder = tempfile::tempdir().unwrap();

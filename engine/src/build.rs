@@ -1,15 +1,13 @@
 //! Building a block out of candidates: what cannot be in it is left out, and the builder says why.
 
 use ordlane_primitives::{BlockHash, TxBytes, limits::MAX_BLOCK_TXS};
-use ordlane_scheduler::Vm;
 
 use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed,
     admit::Rules,
     engine::{Parent, Prepared},
-    execute::{self, Field, FieldValue, OnInvalid, Outcome, Ran, Refusal, Transition},
+    execute::{FieldVm, OnInvalid, Ran, Refusal, Transition},
     stages::Stopwatch,
-    verify::Verified,
 };
 
 /// How many transactions that panic a builder leaves out before it gives up.
@@ -68,7 +66,7 @@ impl Engine {
         candidates: &[TxBytes],
     ) -> Result<Built, EngineError>
     where
-        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
+        M: FieldVm,
     {
         if candidates.len() > MAX_BLOCK_TXS {
             let (count, limit) = (candidates.len(), MAX_BLOCK_TXS);
@@ -118,20 +116,14 @@ impl Engine {
         prepared: &mut Prepared,
     ) -> Result<Ran, EngineError>
     where
-        M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
+        M: FieldVm,
     {
         let mut quarantined = 0;
         loop {
             let txs = &prepared.verified;
-            let run = execute::run(
-                &self.executor,
-                vm,
-                &parent.state,
-                txs,
-                rules,
-                OnInvalid::LeaveOut,
-                self.traces,
-            );
+            let run = self
+                .runner
+                .run(vm, &parent.state, txs, rules, OnInvalid::LeaveOut);
             match run {
                 Err(EngineError::Block(BlockError::Panicked { index, message }))
                     if quarantined < MAX_QUARANTINED && index < prepared.verified.len() =>

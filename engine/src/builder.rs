@@ -11,7 +11,9 @@ use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, Tree};
 
-use crate::{Engine, EngineError, SystemError, engine::Durable, layer::Layers, seal};
+use crate::{
+    Engine, EngineError, SystemError, engine::Durable, execute::Runner, layer::Layers, seal,
+};
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
 #[derive(Debug, Default)]
@@ -98,9 +100,8 @@ impl EngineBuilder {
         Ok(Engine {
             store,
             dispatcher,
-            executor,
+            runner: Runner::new(executor, self.traces),
             layers: Layers::default(),
-            traces: self.traces,
             durable: RwLock::new(durable),
         })
     }

@@ -6,7 +6,6 @@ use ordlane_gpu_kernels::Dispatcher;
 use ordlane_primitives::{
     Block, BlockHash, BlockHeader, ChainParams, Gas, Hash, RawKey, TxBytes, TxId, codec,
 };
-use ordlane_scheduler::Executor;
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     ValidationError,
     admit::{Rules, admit},
     decode::Decoded,
-    execute::{self, OnInvalid, ParentState, Ran, Refusal, Transition},
+    execute::{self, OnInvalid, ParentState, Ran, Refusal, Runner, Transition},
     layer::{Layer, Layers},
     seal,
     stages::Stopwatch,
@@ -32,10 +31,8 @@ const DECODES_PER_TASK: usize = 64;
 pub struct Engine {
     pub(crate) store: StateStore,
     pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) executor: Executor,
+    pub(crate) runner: Runner,
     pub(crate) layers: Layers,
-    /// Whether every block is executed with a trace.
-    pub(crate) traces: bool,
     /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
     /// committed to it.
     pub(crate) durable: RwLock<Durable>,
@@ -130,14 +127,12 @@ impl Engine {
         let vm = Transition {
             schedule: rules.schedule,
         };
-        let ran = execute::run(
-            &self.executor,
+        let ran = self.runner.run(
             &vm,
             &parent.state,
             &prepared.verified,
             rules,
             OnInvalid::Refuse,
-            self.traces,
         )?;
         stages.execute = watch.lap();
         self.seal(

@@ -8,9 +8,12 @@ mod collect;
 mod field;
 mod transition;
 
-use ordlane_primitives::{Amount, BlockHeight, Receipt};
-use ordlane_scheduler::{Executor, Options, RunError, Vm};
+use std::sync::{Mutex, TryLockError};
 
+use ordlane_primitives::{Amount, BlockHeight, Receipt};
+use ordlane_scheduler::{Executor, MemoryFor, Options, RunError, Vm};
+
+use self::field::Credit;
 pub(crate) use self::{
     base::ParentState,
     collect::{AccountWrites, Collector, OnInvalid, block_bytes},
@@ -44,43 +47,77 @@ pub(crate) struct Ran {
     pub(crate) trace: Option<BlockTrace>,
 }
 
-/// Runs `txs` over `parent`. Positions in the result are positions in `txs`. `traces` says whether it has a trace.
-pub(crate) fn run<M>(
-    executor: &Executor,
-    vm: &M,
-    parent: &ParentState<'_>,
-    txs: &[Verified],
-    rules: &Rules,
-    on_invalid: OnInvalid,
-    traces: bool,
-) -> Result<Ran, EngineError>
-where
-    M: Vm<Key = Field, Value = FieldValue, Tx = Verified, Output = Outcome>,
+/// A Vm that runs transactions over fields: [`Transition`], and what tests put in its place.
+pub(crate) trait FieldVm:
+    Vm<Key = Field, Value = FieldValue, Delta = Credit, Tx = Verified, Output = Outcome>
 {
-    let _span = tracing::debug_span!("execute").entered();
-    let mut collector = Collector::new(txs, rules, on_invalid);
-    let mut tracer = traces.then(Tracer::start);
-    let options = match &mut tracer {
-        Some(tracer) => Options::default().trace(&mut tracer.0),
-        None => Options::default(),
-    };
-    let outcome = executor.run_with(vm, parent, txs, &mut collector, options);
-    // What the collector refused stands below whatever stopped the run, so it is the first fault.
-    if let Some(error) = collector.take_refusal() {
-        return Err(error.into());
-    }
-    match outcome {
-        Ok(_) => Ok(Ran {
-            trace: tracer.map(|tracer| tracer.finish(txs)),
-            ..collector.finish(parent)?
-        }),
-        Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
-            index: index.as_usize(),
-            message,
+}
+
+impl<M> FieldVm for M where
+    M: Vm<Key = Field, Value = FieldValue, Delta = Credit, Tx = Verified, Output = Outcome>
+{
+}
+
+/// The threads that run transactions, and the memory that goes from block to block.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    executor: Executor,
+    memory: Mutex<MemoryFor<Transition>>,
+    /// Whether every block is run with a trace.
+    traces: bool,
+}
+
+impl Runner {
+    pub(crate) fn new(executor: Executor, traces: bool) -> Self {
+        Self {
+            executor,
+            memory: Mutex::default(),
+            traces,
         }
-        .into()),
-        Err(RunError::Base { source, .. }) => Err(source.into()),
-        Err(other) => Err(SystemError::Internal(describe(&other)).into()),
+    }
+
+    /// Runs `txs` over `parent`. Positions in the result are positions in `txs`.
+    pub(crate) fn run<M: FieldVm>(
+        &self,
+        vm: &M,
+        parent: &ParentState<'_>,
+        txs: &[Verified],
+        rules: &Rules,
+        on_invalid: OnInvalid,
+    ) -> Result<Ran, EngineError> {
+        let _span = tracing::debug_span!("execute").entered();
+        let mut collector = Collector::new(txs, rules, on_invalid);
+        let mut tracer = self.traces.then(Tracer::start);
+        let mut options = Options::default();
+        options.trace = tracer.as_mut().map(|tracer| &mut tracer.0);
+        // While another block has it, this one is run without. A panic leaves it empty.
+        let mut memory = match self.memory.try_lock() {
+            Ok(memory) => Some(memory),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        options.memory = memory.as_deref_mut();
+        let outcome = self
+            .executor
+            .run_with(vm, parent, txs, &mut collector, options);
+        drop(memory);
+        // What the collector refused stands below whatever stopped the run, so it is the first fault.
+        if let Some(error) = collector.take_refusal() {
+            return Err(error.into());
+        }
+        match outcome {
+            Ok(_) => Ok(Ran {
+                trace: tracer.map(|tracer| tracer.finish(txs)),
+                ..collector.finish(parent)?
+            }),
+            Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
+                index: index.as_usize(),
+                message,
+            }
+            .into()),
+            Err(RunError::Base { source, .. }) => Err(source.into()),
+            Err(other) => Err(SystemError::Internal(describe(&other)).into()),
+        }
     }
 }
 

@@ -73,4 +73,4 @@ pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;
 pub use query::{StateView, TransactionRecord};
 pub use stages::Stages;
-pub use trace::{BlockTrace, TransactionTrace};
+pub use trace::{BlockTrace, HotField, TransactionTrace};

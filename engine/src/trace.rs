@@ -14,6 +14,20 @@ use crate::{Field, stages, verify::Verified};
 ///
 /// [`Executed::trace`](crate::Executed::trace) has it if the engine was built with
 /// [`EngineBuilder::trace`](crate::EngineBuilder::trace).
+///
+/// ```
+/// # use ordlane::{BlockContext, Engine};
+/// # use ordlane::primitives::{Address, ChainId, ChainParams, Genesis, TimestampMs};
+/// # let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), Vec::new())?;
+/// # let (context, candidates) = (BlockContext::new(TimestampMs(1), Address::ZERO), []);
+/// let engine = Engine::builder().genesis(genesis).trace(true).build()?;
+/// let built = engine.build_block(&engine.durable_head().hash, &context, &candidates)?;
+/// let trace = built.executed.trace().ok_or("the engine was built without traces")?;
+/// for hot in trace.hottest(3) {
+///     println!("{}: {} transactions met there", hot.field, hot.transactions);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockTrace {
     transactions: Vec<TransactionTrace>,
@@ -38,6 +52,31 @@ pub struct TransactionTrace {
     pub committed_at: Duration,
 }
 
+/// A field on which transactions met others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HotField {
+    /// Which one.
+    pub field: Field,
+    /// How many met others there.
+    pub transactions: usize,
+    /// How many of these had a conflict, and were run again.
+    pub conflicts: usize,
+    /// How many of these waited.
+    pub waits: usize,
+}
+
+impl HotField {
+    const fn new(field: Field) -> Self {
+        Self {
+            field,
+            transactions: 0,
+            conflicts: 0,
+            waits: 0,
+        }
+    }
+}
+
 impl BlockTrace {
     /// The transactions that were committed or left out on final state, by ascending position.
     #[must_use]
@@ -45,22 +84,25 @@ impl BlockTrace {
         &self.transactions
     }
 
-    /// The fields on which most transactions had conflicts or waited, with how many did, most first, at most `most` of
-    /// them.
+    /// The fields on which most transactions met others, most first, at most `most` of them.
     #[must_use]
-    pub fn hottest(&self, most: usize) -> Vec<(Field, usize)> {
-        let mut counts: BTreeMap<Field, usize> = BTreeMap::new();
+    pub fn hottest(&self, most: usize) -> Vec<HotField> {
+        let mut met: BTreeMap<Field, HotField> = BTreeMap::new();
         for traced in &self.transactions {
+            let (conflict, waited_on) = (traced.conflict, traced.waited_on);
             // One that met others twice on one field counts once.
-            let waited_on = traced.waited_on.filter(|on| traced.conflict != Some(*on));
-            for field in traced.conflict.into_iter().chain(waited_on) {
-                let count = counts.entry(field).or_default();
-                *count = count.saturating_add(1);
+            let other = waited_on.filter(|_| waited_on != conflict);
+            for field in conflict.into_iter().chain(other) {
+                let hot = met.entry(field).or_insert(HotField::new(field));
+                hot.transactions = hot.transactions.saturating_add(1);
+                let (conflicts, waits) = (conflict == Some(field), waited_on == Some(field));
+                hot.conflicts = hot.conflicts.saturating_add(usize::from(conflicts));
+                hot.waits = hot.waits.saturating_add(usize::from(waits));
             }
         }
-        let mut hottest: Vec<(Field, usize)> = counts.into_iter().collect();
+        let mut hottest: Vec<HotField> = met.into_values().collect();
         // Stable, so that equally hot fields stay in their order.
-        hottest.sort_by_key(|(_, count)| Reverse(*count));
+        hottest.sort_by_key(|hot| Reverse(hot.transactions));
         hottest.truncate(most);
         hottest
     }
@@ -148,8 +190,15 @@ mod tests {
                 traced(5, Some(COLD), None),
             ],
         };
-        assert_eq!(trace.hottest(9), [(HOT, 3), (WARM, 2), (COLD, 1)]);
-        assert_eq!(trace.hottest(1), [(HOT, 3)]);
+        let hot = |field, transactions, conflicts, waits| HotField {
+            field,
+            transactions,
+            conflicts,
+            waits,
+        };
+        let expected = [hot(HOT, 3, 1, 3), hot(WARM, 2, 1, 1), hot(COLD, 1, 1, 0)];
+        assert_eq!(trace.hottest(9), expected);
+        assert_eq!(trace.hottest(1), expected[..1]);
         assert!(trace.hottest(0).is_empty());
     }
 }

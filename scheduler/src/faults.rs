@@ -43,10 +43,8 @@ pub(crate) const fn was_valid_early(_: TxIndex) -> bool {
     false
 }
 
-#[cfg(all(test, shuttle))]
-pub(crate) use planting::plant;
 #[cfg(all(test, any(loom, shuttle)))]
-pub(crate) use planting::{planted, validate_early, was_valid_early};
+pub(crate) use planting::{plant, planted, validate_early, was_valid_early};
 
 #[cfg(all(test, any(loom, shuttle)))]
 mod planting {
@@ -63,7 +61,6 @@ mod planting {
     }
 
     /// Plants a fault, or removes it, for this thread.
-    #[cfg(shuttle)]
     pub(crate) fn plant(fault: Option<Fault>) {
         PLANTED.set(fault);
         VALID_EARLY.take();

@@ -13,12 +13,12 @@ mod primitives;
 #[path = "sync/shuttle.rs"]
 mod primitives;
 
-#[cfg(feature = "rayon")]
-pub(crate) use primitives::AtomicU64;
 pub(crate) use primitives::{
     AtomicBool, AtomicU32, AtomicUsize, Condvar, Mutex, MutexGuard, fence, spin_loop, wait_timeout,
     yield_now,
 };
+#[cfg(feature = "rayon")]
+pub(crate) use primitives::{AtomicU64, UnsafeCell};
 /// A model checker may take the real one: what is made under it never waits, so to look, make and keep are one step.
 pub(crate) use std::sync::OnceLock;
 pub(crate) use std::sync::atomic::Ordering;

@@ -1,7 +1,10 @@
 //! `compare`: measures ours beside what it is measured against, interleaved in one process, and prints ratios.
 
 mod cli;
+mod fee_key;
+mod machine;
 mod measure;
+mod points;
 mod report;
 mod scheduler;
 mod workload;
@@ -13,6 +16,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let done = match &cli.command {
+        cli::Command::Scheduler(options) if options.fee_key => fee_key::compare(options),
         cli::Command::Scheduler(options) => scheduler::compare(options),
     };
     match done {

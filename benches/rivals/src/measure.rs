@@ -4,16 +4,26 @@ use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// What one run took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Taken {
     pub(crate) wall_s: f64,
     /// CPU time of all threads of the process.
     pub(crate) cpu_s: f64,
+}
+
+impl Taken {
+    /// What both took.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            wall_s: self.wall_s + other.wall_s,
+            cpu_s: self.cpu_s + other.cpu_s,
+        }
+    }
 }
 
 /// Runs `work` once and says what it took.
@@ -33,7 +43,7 @@ pub(crate) fn clock_ns() -> impl Fn() -> u64 {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a measurement needs the clock")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -80,21 +90,36 @@ pub(crate) fn machine_parallelism(threads: usize, rounds: u64) -> f64 {
 /// and virtual machines change it from one minute to the next.
 pub(crate) fn handoff_ns() -> f64 {
     const TURNS: u32 = 20_000;
+    /// On cores that others have, too, all turns would take minutes.
+    const LIMIT: Duration = Duration::from_millis(20);
+    const OVER: u32 = u32::MAX;
     let turn = AtomicU32::new(0);
-    let ball = |mine: u32| {
-        for next in (mine..TURNS).step_by(2) {
-            while turn.load(Ordering::Acquire) != next {
-                spin_loop();
-            }
-            turn.store(next + 1, Ordering::Release);
+    // Waits for one's turn; false once the other has had enough.
+    let is_mine = |next: u32| loop {
+        match turn.load(Ordering::Acquire) {
+            OVER => return false,
+            now if now == next => return true,
+            _ => spin_loop(),
         }
     };
     let wall = now();
-    thread::scope(|scope| {
-        scope.spawn(|| ball(1));
-        ball(0);
+    let turns = thread::scope(|scope| {
+        scope.spawn(|| {
+            for next in (1..TURNS).step_by(2).take_while(|next| is_mine(*next)) {
+                turn.store(next + 1, Ordering::Release);
+            }
+        });
+        for next in (0..TURNS).step_by(2) {
+            is_mine(next);
+            if wall.elapsed() > LIMIT {
+                turn.store(OVER, Ordering::Release);
+                return next;
+            }
+            turn.store(next + 1, Ordering::Release);
+        }
+        TURNS
     });
-    wall.elapsed().as_secs_f64() * 1e9 / f64::from(TURNS)
+    wall.elapsed().as_secs_f64() * 1e9 / f64::from(turns.max(1))
 }
 
 /// The wall time in which `threads` threads spin `rounds` each.
@@ -142,6 +167,20 @@ impl Spread {
             median: at(2),
             lower_quartile: at(1),
             upper_quartile: at(3),
+        }
+    }
+
+    /// The lower and the upper quartile.
+    pub(crate) const fn quartiles(self) -> [f64; 2] {
+        [self.lower_quartile, self.upper_quartile]
+    }
+
+    /// The same in another unit.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        Self {
+            median: self.median * factor,
+            lower_quartile: self.lower_quartile * factor,
+            upper_quartile: self.upper_quartile * factor,
         }
     }
 }

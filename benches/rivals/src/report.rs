@@ -1,59 +1,168 @@
-//! What is printed: a table for people, JSON for machines.
+//! What is printed: a table for people, JSON for machines, Markdown for documents.
 
 use serde::Serialize;
 
+use crate::cli::SchedulerOptions;
+use crate::fee_key::FeeRow;
+use crate::machine::Machine;
 use crate::measure::Spread;
+use crate::points::Point;
 
-/// A median and the quartiles around it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figure {
-    pub(crate) median: f64,
-    pub(crate) quartiles: [f64; 2],
+/// What holds for all points.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) machine: Machine,
+    pub(crate) mode: &'static str,
+    pub(crate) rounds: u32,
+    /// Spin rounds that one thread does in a microsecond.
+    pub(crate) iterations_per_us: f64,
 }
 
-impl From<Spread> for Figure {
-    fn from(spread: Spread) -> Self {
-        Self {
-            median: spread.median,
-            quartiles: [spread.lower_quartile, spread.upper_quartile],
+impl Header {
+    fn line(&self, title: &str) -> String {
+        format!(
+            "{}, {} cores; {}, medians of {} rounds with quartiles; I = {:.1} spin rounds per us of thread CPU time",
+            self.machine.cpu,
+            self.machine.cores,
+            title.replace("{mode}", self.mode),
+            self.rounds,
+            self.iterations_per_us
+        )
+    }
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Table,
+    Json,
+    Markdown,
+}
+
+impl Form {
+    pub(crate) fn of(options: &SchedulerOptions) -> Self {
+        match options {
+            SchedulerOptions { json: true, .. } => Self::Json,
+            SchedulerOptions { markdown: true, .. } => Self::Markdown,
+            _ => Self::Table,
         }
     }
 }
 
-/// One combination of `compare scheduler`.
-#[derive(Clone, Debug)]
-pub(crate) struct SchedulerRow {
-    pub(crate) mode: &'static str,
-    pub(crate) accounts: u64,
-    pub(crate) txs: usize,
-    pub(crate) cost_us: u32,
-    pub(crate) threads: usize,
-    pub(crate) rounds: u32,
-    /// Spin rounds that one thread does in a microsecond.
-    pub(crate) iterations_per_us: f64,
-    pub(crate) outputs_equal: bool,
-    /// Wall time of the sequential mode over ours.
-    pub(crate) wall_ratio: Figure,
-    /// CPU time of ours over that of the sequential mode.
-    pub(crate) cpu_ratio: Figure,
-    /// CPU time beyond that of the plain loop.
-    pub(crate) engine_us_per_tx: Figure,
-    pub(crate) sequential_engine_us_per_tx: Figure,
-    pub(crate) sequential_us_per_tx: Figure,
-    pub(crate) us_per_tx: Figure,
-    pub(crate) executions_per_tx: f64,
-    pub(crate) machine_parallelism: Figure,
-    /// One way of a cache line between two cores.
-    pub(crate) machine_handoff_ns: Figure,
-    /// From the start of a run, in which the executor is made, until half of the transactions are committed.
-    pub(crate) commit_p50_us: Figure,
-    /// The same for 99 of 100.
-    pub(crate) commit_p99_us: Figure,
+/// A row of some report.
+pub(crate) trait Row {
+    /// What is compared; `{mode}` stands for the mode.
+    const TITLE: &'static str;
+    /// The titles of the columns, with the widths that they take.
+    const COLUMNS: &'static [(&'static str, usize)];
+    type Json: Serialize;
+
+    fn cells(&self) -> Vec<String>;
+    fn json(&self, header: &Header) -> Self::Json;
 }
 
-/// The JSON of one combination: medians, and the quartiles in `*_quartiles`.
+/// Rows that are printed as they come, or at the end where it is JSON.
+#[derive(Debug)]
+pub(crate) struct Report<R> {
+    form: Form,
+    header: Header,
+    rows: Vec<R>,
+}
+
+impl<R: Row> Report<R> {
+    pub(crate) fn new(form: Form, header: Header) -> Self {
+        Self {
+            form,
+            header,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn rows(&self) -> &[R] {
+        &self.rows
+    }
+
+    /// Takes a row, and prints it unless the form is JSON.
+    pub(crate) fn add(&mut self, row: R) {
+        let cells = row.cells();
+        let is_first = self.rows.is_empty();
+        self.rows.push(row);
+        match self.form {
+            Form::Json => {}
+            Form::Table => {
+                if is_first {
+                    println!("{}", self.header.line(R::TITLE));
+                    println!("{}", padded::<R>(R::COLUMNS.iter().map(|column| column.0)));
+                }
+                println!("{}", padded::<R>(cells.iter().map(String::as_str)));
+            }
+            Form::Markdown => {
+                if is_first {
+                    println!("{}.\n", self.header.line(R::TITLE));
+                    println!("{}", piped(R::COLUMNS.iter().map(|column| column.0)));
+                    println!("|{}", "---|".repeat(R::COLUMNS.len()));
+                }
+                println!("{}", piped(cells.iter().map(String::as_str)));
+            }
+        }
+    }
+
+    /// Prints what was held back: an object for one row, an array for several.
+    pub(crate) fn finish(&self) -> Result<(), serde_json::Error> {
+        if self.form != Form::Json {
+            return Ok(());
+        }
+        let rows: Vec<R::Json> = self.rows.iter().map(|row| row.json(&self.header)).collect();
+        let text = match rows.as_slice() {
+            [row] => serde_json::to_string_pretty(row)?,
+            rows => serde_json::to_string_pretty(rows)?,
+        };
+        println!("{text}");
+        Ok(())
+    }
+}
+
+fn padded<'a, R: Row>(cells: impl Iterator<Item = &'a str>) -> String {
+    let padded = cells
+        .zip(R::COLUMNS)
+        .map(|(cell, (_, width))| format!("{cell:>width$}"));
+    padded.collect::<Vec<_>>().join("  ")
+}
+
+fn piped<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+}
+
+/// One point of `compare scheduler`.
+#[derive(Clone, Debug)]
+pub(crate) struct SchedulerRow {
+    pub(crate) point: Point,
+    pub(crate) outputs_equal: bool,
+    /// Wall time of the sequential mode over ours.
+    pub(crate) wall_ratio: Spread,
+    /// CPU time of ours over that of the sequential mode.
+    pub(crate) cpu_ratio: Spread,
+    /// CPU time of ours beyond that of the sequential mode.
+    pub(crate) engine_us_per_tx: Spread,
+    /// CPU time of the sequential mode beyond that of the plain loop.
+    pub(crate) sequential_engine_us_per_tx: Spread,
+    pub(crate) sequential_us_per_tx: Spread,
+    pub(crate) us_per_tx: Spread,
+    pub(crate) executions_per_tx: f64,
+    pub(crate) machine_parallelism: Spread,
+    /// One way of a cache line between two cores.
+    pub(crate) machine_handoff_ns: Spread,
+    /// From the start of a run, in which the executor is made, until half of the transactions are committed.
+    pub(crate) commit_p50_us: Spread,
+    /// The same for 99 of 100.
+    pub(crate) commit_p99_us: Spread,
+}
+
+/// The JSON of one point: medians, and the quartiles in `*_quartiles`.
 #[derive(Serialize)]
-struct SchedulerJson {
+pub(crate) struct SchedulerJson {
+    cpu: String,
+    cores: usize,
     mode: &'static str,
     accounts: u64,
     txs: usize,
@@ -82,96 +191,167 @@ struct SchedulerJson {
     commit_p99_us: f64,
 }
 
-impl From<&SchedulerRow> for SchedulerJson {
-    fn from(row: &SchedulerRow) -> Self {
-        Self {
-            mode: row.mode,
-            accounts: row.accounts,
-            txs: row.txs,
-            cost_us: row.cost_us,
-            threads: row.threads,
-            rounds: row.rounds,
-            iterations_per_us: row.iterations_per_us,
-            outputs_equal: row.outputs_equal,
-            wall_ratio: row.wall_ratio.median,
-            wall_ratio_quartiles: row.wall_ratio.quartiles,
-            cpu_ratio: row.cpu_ratio.median,
-            cpu_ratio_quartiles: row.cpu_ratio.quartiles,
-            engine_us_per_tx: row.engine_us_per_tx.median,
-            engine_us_per_tx_quartiles: row.engine_us_per_tx.quartiles,
-            sequential_engine_us_per_tx: row.sequential_engine_us_per_tx.median,
-            sequential_engine_us_per_tx_quartiles: row.sequential_engine_us_per_tx.quartiles,
-            sequential_us_per_tx: row.sequential_us_per_tx.median,
-            us_per_tx: row.us_per_tx.median,
-            us_per_tx_quartiles: row.us_per_tx.quartiles,
-            executions_per_tx: row.executions_per_tx,
-            machine_parallelism: row.machine_parallelism.median,
-            machine_parallelism_quartiles: row.machine_parallelism.quartiles,
-            machine_handoff_ns: row.machine_handoff_ns.median,
-            machine_handoff_ns_quartiles: row.machine_handoff_ns.quartiles,
-            commit_p50_us: row.commit_p50_us.median,
-            commit_p99_us: row.commit_p99_us.median,
+impl Row for SchedulerRow {
+    const TITLE: &'static str = "{mode} mode beside sequential";
+    const COLUMNS: &'static [(&'static str, usize)] = &[
+        ("K", 6),
+        ("B", 6),
+        ("C, us", 5),
+        ("threads", 7),
+        ("wall ratio", 19),
+        ("machine", 7),
+        ("CPU ratio", 19),
+        ("engine us/tx", 20),
+        ("runs/tx", 7),
+        ("seq us/tx", 9),
+        ("handoff ns", 10),
+        ("p50 us", 8),
+        ("p99 us", 8),
+        ("outputs", 7),
+    ];
+    type Json = SchedulerJson;
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.point.accounts.to_string(),
+            self.point.txs.to_string(),
+            self.point.cost_us.to_string(),
+            self.point.threads.to_string(),
+            spread(self.wall_ratio, 2),
+            format!("{:.2}", self.machine_parallelism.median),
+            spread(self.cpu_ratio, 2),
+            spread(self.engine_us_per_tx, 3),
+            format!("{:.3}", self.executions_per_tx),
+            format!("{:.3}", self.sequential_engine_us_per_tx.median),
+            format!("{:.0}", self.machine_handoff_ns.median),
+            format!("{:.0}", self.commit_p50_us.median),
+            format!("{:.0}", self.commit_p99_us.median),
+            equal(self.outputs_equal),
+        ]
+    }
+
+    fn json(&self, header: &Header) -> SchedulerJson {
+        SchedulerJson {
+            cpu: header.machine.cpu.clone(),
+            cores: header.machine.cores,
+            mode: header.mode,
+            accounts: self.point.accounts,
+            txs: self.point.txs,
+            cost_us: self.point.cost_us,
+            threads: self.point.threads,
+            rounds: header.rounds,
+            iterations_per_us: header.iterations_per_us,
+            outputs_equal: self.outputs_equal,
+            wall_ratio: self.wall_ratio.median,
+            wall_ratio_quartiles: self.wall_ratio.quartiles(),
+            cpu_ratio: self.cpu_ratio.median,
+            cpu_ratio_quartiles: self.cpu_ratio.quartiles(),
+            engine_us_per_tx: self.engine_us_per_tx.median,
+            engine_us_per_tx_quartiles: self.engine_us_per_tx.quartiles(),
+            sequential_engine_us_per_tx: self.sequential_engine_us_per_tx.median,
+            sequential_engine_us_per_tx_quartiles: self.sequential_engine_us_per_tx.quartiles(),
+            sequential_us_per_tx: self.sequential_us_per_tx.median,
+            us_per_tx: self.us_per_tx.median,
+            us_per_tx_quartiles: self.us_per_tx.quartiles(),
+            executions_per_tx: self.executions_per_tx,
+            machine_parallelism: self.machine_parallelism.median,
+            machine_parallelism_quartiles: self.machine_parallelism.quartiles(),
+            machine_handoff_ns: self.machine_handoff_ns.median,
+            machine_handoff_ns_quartiles: self.machine_handoff_ns.quartiles(),
+            commit_p50_us: self.commit_p50_us.median,
+            commit_p99_us: self.commit_p99_us.median,
         }
     }
 }
 
-/// Prints an object for one row, an array for several.
-pub(crate) fn scheduler_json(rows: &[SchedulerRow]) -> Result<(), serde_json::Error> {
-    let rows: Vec<SchedulerJson> = rows.iter().map(SchedulerJson::from).collect();
-    let text = match rows.as_slice() {
-        [row] => serde_json::to_string_pretty(row)?,
-        rows => serde_json::to_string_pretty(rows)?,
-    };
-    println!("{text}");
-    Ok(())
+/// The JSON of one point of `compare scheduler --fee-key`.
+#[derive(Serialize)]
+pub(crate) struct FeeJson {
+    cpu: String,
+    cores: usize,
+    mode: &'static str,
+    accounts: u64,
+    txs: usize,
+    cost_us: u32,
+    threads: usize,
+    rounds: u32,
+    iterations_per_us: f64,
+    outputs_equal: bool,
+    fee_key_wall_ratio: f64,
+    fee_key_wall_ratio_quartiles: [f64; 2],
+    fee_key_cpu_ratio: f64,
+    fee_key_cpu_ratio_quartiles: [f64; 2],
+    us_per_tx_without: f64,
+    us_per_tx_with: f64,
+    executions_per_tx_without: f64,
+    executions_per_tx_with: f64,
 }
 
-/// Prints the last row, under a header if it is the first.
-pub(crate) fn scheduler_row(rows: &[SchedulerRow]) {
-    let Some(row) = rows.last() else { return };
-    if rows.len() == 1 {
-        println!(
-            "{} beside sequential, medians of {} rounds with quartiles; {:.1} spin rounds per us",
-            row.mode, row.rounds, row.iterations_per_us
-        );
-        println!(
-            "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7} {:>9} | {:>9} {:>10} | {:>8} {:>8} {:>8}",
-            "accounts",
-            "txs",
-            "us",
-            "threads",
-            "wall ratio",
-            "CPU ratio",
-            "engine us/tx",
-            "runs/tx",
-            "seq us/tx",
-            "machine",
-            "handoff ns",
-            "p50 us",
-            "p99 us",
-            "outputs"
-        );
+impl Row for FeeRow {
+    const TITLE: &'static str = "{mode} mode with a fee key that all add to beside itself without";
+    const COLUMNS: &'static [(&'static str, usize)] = &[
+        ("K", 6),
+        ("B", 6),
+        ("C, us", 5),
+        ("threads", 7),
+        ("wall with/without", 22),
+        ("CPU with/without", 22),
+        ("us/tx without", 13),
+        ("us/tx with", 10),
+        ("runs/tx without", 15),
+        ("runs/tx with", 12),
+        ("outputs", 7),
+    ];
+    type Json = FeeJson;
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.point.accounts.to_string(),
+            self.point.txs.to_string(),
+            self.point.cost_us.to_string(),
+            self.point.threads.to_string(),
+            spread(self.wall_ratio, 3),
+            spread(self.cpu_ratio, 3),
+            format!("{:.3}", self.us_per_tx[0].median),
+            format!("{:.3}", self.us_per_tx[1].median),
+            format!("{:.3}", self.executions_per_tx[0]),
+            format!("{:.3}", self.executions_per_tx[1]),
+            equal(self.outputs_equal),
+        ]
     }
-    println!(
-        "{:>8} {:>7} {:>5} {:>7} | {:>22} {:>22} {:>22} {:>7.3} {:>9.3} | {:>9.2} {:>10.0} | {:>8.0} {:>8.0} {:>8}",
-        row.accounts,
-        row.txs,
-        row.cost_us,
-        row.threads,
-        figure(row.wall_ratio),
-        figure(row.cpu_ratio),
-        figure(row.engine_us_per_tx),
-        row.executions_per_tx,
-        row.sequential_engine_us_per_tx.median,
-        row.machine_parallelism.median,
-        row.machine_handoff_ns.median,
-        row.commit_p50_us.median,
-        row.commit_p99_us.median,
-        if row.outputs_equal { "equal" } else { "DIFFER" },
-    );
+
+    fn json(&self, header: &Header) -> FeeJson {
+        FeeJson {
+            cpu: header.machine.cpu.clone(),
+            cores: header.machine.cores,
+            mode: header.mode,
+            accounts: self.point.accounts,
+            txs: self.point.txs,
+            cost_us: self.point.cost_us,
+            threads: self.point.threads,
+            rounds: header.rounds,
+            iterations_per_us: header.iterations_per_us,
+            outputs_equal: self.outputs_equal,
+            fee_key_wall_ratio: self.wall_ratio.median,
+            fee_key_wall_ratio_quartiles: self.wall_ratio.quartiles(),
+            fee_key_cpu_ratio: self.cpu_ratio.median,
+            fee_key_cpu_ratio_quartiles: self.cpu_ratio.quartiles(),
+            us_per_tx_without: self.us_per_tx[0].median,
+            us_per_tx_with: self.us_per_tx[1].median,
+            executions_per_tx_without: self.executions_per_tx[0],
+            executions_per_tx_with: self.executions_per_tx[1],
+        }
+    }
 }
 
-fn figure(figure: Figure) -> String {
-    let [lower, upper] = figure.quartiles;
-    format!("{:.3} ({lower:.3}-{upper:.3})", figure.median)
+fn equal(outputs_equal: bool) -> String {
+    if outputs_equal { "equal" } else { "DIFFER" }.to_owned()
+}
+
+fn spread(spread: Spread, digits: usize) -> String {
+    let [lower, upper] = spread.quartiles();
+    format!(
+        "{:.digits$} ({lower:.digits$}-{upper:.digits$})",
+        spread.median
+    )
 }

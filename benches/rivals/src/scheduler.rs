@@ -3,19 +3,23 @@
 use std::convert::Infallible;
 
 use ordlane_scheduler::{
-    Base, Config, ConfigError, Delta, Executor, Flow, Mode, Options, OutOfBounds, RunError, Stop,
-    Summary, Trace, TxIndex, View, Vm,
+    Base, Config, ConfigError, Delta, Executor, Flow, Mode, Options, OutOfBounds, RunError, Sink,
+    Stop, Summary, Trace, TxIndex, View, Vm,
 };
 
 use crate::cli::{self, SchedulerOptions, SharedKey};
+use crate::machine::Machine;
 use crate::measure::{
-    Spread, Taken, clock_ns, handoff_ns, machine_parallelism, spin_rounds_per_us, taken,
+    Spread, Taken, clock_ns, handoff_ns, machine_parallelism, now, spin_rounds_per_us, taken,
 };
-use crate::report::{self, SchedulerRow};
-use crate::workload::{Account, Shape, Transfer, apply, digest, pure_loop, transfers};
+use crate::points::{Point, Progress, points};
+use crate::report::{Form, Header, Report, SchedulerRow};
+use crate::workload::{
+    Account, Made, Shape, Transfer, apply, digest, made_by_loop, pure_loop, transfers,
+};
 
 /// Each thread spins so long, in microseconds, when the machine's own parallelism is measured.
-const PARALLELISM_SPIN_US: f64 = 10_000.0;
+const PARALLELISM_SPIN_US: u32 = 10_000;
 
 /// Why there is no comparison.
 #[derive(Debug, thiserror::Error)]
@@ -34,56 +38,47 @@ pub(crate) enum CompareError {
     Report(#[from] serde_json::Error),
 }
 
-/// Measures every combination and prints the report; `false` when two outputs differed.
+/// Measures every point and prints the report; `false` when two results differed.
 pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> {
-    let options = widened(options);
+    let machine = Machine::this();
+    let points = points(options, &machine);
     let rounds_per_us = spin_rounds_per_us();
-    let mut rows = Vec::new();
-    for &threads in &options.threads {
-        for &cost_us in &options.cost_us {
-            for &txs in &options.txs {
-                for &accounts in &options.accounts {
-                    let cell = Cell {
-                        accounts,
-                        txs,
-                        cost_us,
-                        threads,
-                        shared: options.shared_key,
-                    };
-                    rows.push(measure(cell, &options, rounds_per_us)?);
-                    if !options.json {
-                        report::scheduler_row(&rows);
-                    }
-                }
-            }
-        }
+    let mut report = Report::new(Form::of(options), header(options, machine, rounds_per_us));
+    let mut progress = Progress::new(&points, options.rounds, now());
+    for point in points {
+        progress.begin(&point);
+        report.add(measure(point, options, rounds_per_us)?);
+        progress.end(&point);
     }
-    if options.json {
-        report::scheduler_json(&rows)?;
-    }
-    Ok(rows.iter().all(|row| row.outputs_equal))
+    report.finish()?;
+    Ok(report.rows().iter().all(|row| row.outputs_equal))
 }
 
-/// The options with the whole grid filled in, if it was asked for.
-fn widened(options: &SchedulerOptions) -> SchedulerOptions {
-    let mut options = options.clone();
-    if options.grid {
-        options.accounts = vec![2, 10, 100, 1_000, 10_000];
-        options.txs = vec![1_000, 10_000, 50_000];
-        options.cost_us = vec![0, 1, 10, 50];
-        options.threads = vec![1, 2, 4, 8, 16];
+pub(crate) fn header(options: &SchedulerOptions, machine: Machine, rounds_per_us: f64) -> Header {
+    Header {
+        machine,
+        mode: match options.mode {
+            cli::Mode::Parallel => "parallel",
+            cli::Mode::Auto => "auto",
+            cli::Mode::Sequential => "sequential",
+        },
+        rounds: options.rounds,
+        iterations_per_us: rounds_per_us,
     }
-    options
 }
 
-/// One combination.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    accounts: u64,
-    txs: usize,
-    cost_us: u32,
-    threads: usize,
-    shared: SharedKey,
+/// The block's shape at a point.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rounds of a few microseconds"
+)]
+pub(crate) fn shape(point: Point, rounds_per_us: f64) -> Shape {
+    Shape {
+        accounts: point.accounts,
+        txs: point.txs,
+        spin_rounds: (f64::from(point.cost_us) * rounds_per_us) as u64,
+    }
 }
 
 /// What one round measured.
@@ -99,86 +94,94 @@ struct Round {
     commit_us: [f64; 2],
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "counts that a measurement divides"
-)]
 fn measure(
-    cell: Cell,
+    point: Point,
     options: &SchedulerOptions,
     rounds_per_us: f64,
 ) -> Result<SchedulerRow, CompareError> {
-    let shape = Shape {
-        accounts: cell.accounts,
-        txs: cell.txs,
-        spin_rounds: (f64::from(cell.cost_us) * rounds_per_us) as u64,
-    };
+    let shape = shape(point, rounds_per_us);
     let block = transfers(shape);
+    let expected = expected(point, shape, &block)?;
+    let mode = mode(options);
+    let spin = self::shape(
+        Point {
+            cost_us: PARALLELISM_SPIN_US,
+            ..point
+        },
+        rounds_per_us,
+    );
     let mut rounds = Vec::new();
     for round in 0..=options.rounds {
-        let mut measured = one_round(cell, shape, &block, options.mode, round)?;
-        measured.machine_parallelism =
-            machine_parallelism(cell.threads, (PARALLELISM_SPIN_US * rounds_per_us) as u64);
+        let mut measured = one_round(point, shape, &block, mode, round)?;
+        let (made, commit_us) = checked(point, shape, &block, mode)?;
+        measured.outputs_equal &= expected == Some(made);
+        measured.commit_us = commit_us;
+        measured.machine_parallelism = machine_parallelism(point.threads, spin.spin_rounds);
         rounds.push(measured);
     }
-    let outputs_equal = rounds.iter().all(|round| round.outputs_equal);
-    // The first round warms up.
-    let measured = &rounds[1..];
-    let txs = cell.txs.max(1) as f64;
+    Ok(row(point, &rounds))
+}
+
+/// What sequential execution makes of the block; `None` if its own mode and the plain loop disagree.
+fn expected(point: Point, shape: Shape, block: &[Transfer]) -> Result<Option<Made>, CompareError> {
+    let by_loop = made_by_loop(shape, block).ok_or(CompareError::Accounts)?;
+    let (sequential, _) = checked(point, shape, block, Mode::Sequential)?;
+    // The loop has no key that all share.
+    let agree = match point.shared {
+        SharedKey::None => by_loop == sequential,
+        SharedKey::Add | SharedKey::Write => by_loop.outputs == sequential.outputs,
+    };
+    Ok(agree.then_some(sequential))
+}
+
+/// The medians; the first round warms up.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts that a measurement divides"
+)]
+fn row(point: Point, rounds: &[Round]) -> SchedulerRow {
+    let measured = rounds.get(1..).unwrap_or_default();
+    let txs = point.txs.max(1) as f64;
     let over =
         |value: fn(&Round) -> f64| Spread::of(&measured.iter().map(value).collect::<Vec<_>>());
-    let per_tx_us = |spread: Spread| Spread {
-        median: spread.median * 1e6 / txs,
-        lower_quartile: spread.lower_quartile * 1e6 / txs,
-        upper_quartile: spread.upper_quartile * 1e6 / txs,
-    };
-    Ok(SchedulerRow {
-        mode: match options.mode {
-            cli::Mode::Parallel => "parallel",
-            cli::Mode::Auto => "auto",
-            cli::Mode::Sequential => "sequential",
-        },
-        accounts: cell.accounts,
-        txs: cell.txs,
-        cost_us: cell.cost_us,
-        threads: cell.threads,
-        rounds: options.rounds,
-        iterations_per_us: rounds_per_us,
-        outputs_equal,
-        wall_ratio: over(|round| round.sequential.wall_s / round.ours.wall_s).into(),
-        cpu_ratio: over(|round| round.ours.cpu_s / round.sequential.cpu_s).into(),
-        engine_us_per_tx: per_tx_us(over(|round| round.ours.cpu_s - round.pure.cpu_s)).into(),
-        sequential_engine_us_per_tx: per_tx_us(over(|round| {
-            round.sequential.cpu_s - round.pure.cpu_s
-        }))
-        .into(),
-        sequential_us_per_tx: per_tx_us(over(|round| round.sequential.wall_s)).into(),
-        us_per_tx: per_tx_us(over(|round| round.ours.wall_s)).into(),
+    let per_tx_us = |spread: Spread| spread.scaled(1e6 / txs);
+    let sequential_engine = over(|round| round.sequential.cpu_s - round.pure.cpu_s);
+    SchedulerRow {
+        point,
+        outputs_equal: rounds.iter().all(|round| round.outputs_equal),
+        wall_ratio: over(|round| round.sequential.wall_s / round.ours.wall_s),
+        cpu_ratio: over(|round| round.ours.cpu_s / round.sequential.cpu_s),
+        engine_us_per_tx: per_tx_us(over(|round| round.ours.cpu_s - round.sequential.cpu_s)),
+        sequential_engine_us_per_tx: per_tx_us(sequential_engine),
+        sequential_us_per_tx: per_tx_us(over(|round| round.sequential.wall_s)),
+        us_per_tx: per_tx_us(over(|round| round.ours.wall_s)),
         executions_per_tx: over(|round| round.executions as f64).median / txs,
-        machine_parallelism: over(|round| round.machine_parallelism).into(),
-        machine_handoff_ns: over(|round| round.handoff_ns).into(),
-        commit_p50_us: over(|round| round.commit_us[0]).into(),
-        commit_p99_us: over(|round| round.commit_us[1]).into(),
-    })
+        machine_parallelism: over(|round| round.machine_parallelism),
+        machine_handoff_ns: over(|round| round.handoff_ns),
+        commit_p50_us: over(|round| round.commit_us[0]),
+        commit_p99_us: over(|round| round.commit_us[1]),
+    }
+}
+
+/// The mode that was asked for.
+pub(crate) fn mode(options: &SchedulerOptions) -> Mode {
+    match options.mode {
+        cli::Mode::Parallel => Mode::Parallel,
+        cli::Mode::Auto => Mode::Auto,
+        cli::Mode::Sequential => Mode::Sequential,
+    }
 }
 
 /// Runs all three once, each time in another order.
 fn one_round(
-    cell: Cell,
+    point: Point,
     shape: Shape,
     block: &[Transfer],
-    mode: cli::Mode,
+    mode: Mode,
     round: u32,
 ) -> Result<Round, CompareError> {
-    let mode = match mode {
-        cli::Mode::Parallel => Mode::Parallel,
-        cli::Mode::Auto => Mode::Auto,
-        cli::Mode::Sequential => Mode::Sequential,
-    };
-    let sequentially = || taken(|| run(cell, shape, block, Mode::Sequential, None));
-    let ours = || taken(|| run(cell, shape, block, mode, None));
+    let sequentially = || taken(|| run(point, shape, block, Mode::Sequential));
+    let ours = || taken(|| run(point, shape, block, mode));
     let (sequential, ours) = if round.is_multiple_of(2) {
         let sequential = sequentially();
         (sequential, ours())
@@ -198,25 +201,33 @@ fn one_round(
         outputs_equal: digest(&sequential_outputs) == expected && digest(&our_outputs) == expected,
         machine_parallelism: 0.0,
         handoff_ns: handoff_ns(),
-        commit_us: commit_latency(cell, shape, block, mode)?,
+        commit_us: [0.0; 2],
     })
 }
 
-/// The latency of commits in a run of its own, since looking at the clock costs something.
-fn commit_latency(
-    cell: Cell,
+/// What a mode makes of the block, and the latency of its commits: in a run of its own, since digests of writes and looks
+/// at the clock cost something.
+pub(crate) fn checked(
+    point: Point,
     shape: Shape,
     block: &[Transfer],
     mode: Mode,
-) -> Result<[f64; 2], CompareError> {
+) -> Result<(Made, [f64; 2]), CompareError> {
     let mut trace = Trace::new(clock_ns());
-    run(cell, shape, block, mode, Some(&mut trace))?;
+    let mut made = Made::default();
+    let mut sink = |_: TxIndex, output: u64, writes: &[(u64, Option<Account>)]| {
+        let writes = writes.iter();
+        made.note(output, writes.map(|(key, account)| (key, account.as_ref())));
+        Flow::Continue
+    };
+    execute(point, shape, block, mode, &mut sink, Some(&mut trace))?;
     let times: Vec<u64> = trace
         .transactions()
         .iter()
         .map(|traced| traced.committed_at)
         .collect();
-    Ok([50, 99].map(|percent| us(times.get(times.len() * percent / 100).copied())))
+    let latency = [50, 99].map(|percent| us(times.get(times.len() * percent / 100).copied()));
+    Ok((made, latency))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "nanoseconds of one run")]
@@ -225,31 +236,42 @@ fn us(ns: Option<u64>) -> f64 {
 }
 
 /// Makes an executor, runs the block, collects the outputs.
-fn run(
-    cell: Cell,
+pub(crate) fn run(
+    point: Point,
     shape: Shape,
     block: &[Transfer],
     mode: Mode,
-    trace: Option<&mut Trace<u64>>,
 ) -> Result<(Vec<u64>, Summary), CompareError> {
+    let mut outputs = Vec::with_capacity(block.len());
+    let mut sink = |_: TxIndex, output: u64, _: &[(u64, Option<Account>)]| {
+        outputs.push(output);
+        Flow::Continue
+    };
+    let summary = execute(point, shape, block, mode, &mut sink, None)?;
+    Ok((outputs, summary))
+}
+
+fn execute(
+    point: Point,
+    shape: Shape,
+    block: &[Transfer],
+    mode: Mode,
+    sink: &mut impl Sink<u64, Account, u64>,
+    trace: Option<&mut Trace<u64>>,
+) -> Result<Summary, CompareError> {
     let threads = if mode == Mode::Sequential {
         1
     } else {
-        cell.threads
+        point.threads
     };
     let executor = Executor::new(Config {
         threads,
         mode,
         ..Config::default()
     })?;
-    let mut outputs = Vec::with_capacity(block.len());
-    let mut sink = |_: TxIndex, output: u64, _: &[(u64, Option<Account>)]| {
-        outputs.push(output);
-        Flow::Continue
-    };
     let vm = Transfers {
         spin_rounds: shape.spin_rounds,
-        shared: cell.shared,
+        shared: point.shared,
         shared_key: shape.accounts,
     };
     let mut options = Options::default();
@@ -257,8 +279,7 @@ fn run(
     let base = Genesis {
         accounts: shape.accounts,
     };
-    let summary = executor.run_with(&vm, &base, block, &mut sink, options)?;
-    Ok((outputs, summary))
+    Ok(executor.run_with(&vm, &base, block, sink, options)?)
 }
 
 /// One unit more.

@@ -80,11 +80,56 @@ pub(crate) fn digest(outputs: &[u64]) -> u64 {
     outputs.iter().copied().fold(outputs.len() as u64, mix)
 }
 
+/// What the loop, or an engine, makes of a block: digests of all outputs and of all writes, in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) outputs: u64,
+    pub(crate) writes: u64,
+}
+
+impl Made {
+    /// Takes note of one transaction, whose writes are sorted by key.
+    pub(crate) fn note<'a>(
+        &mut self,
+        output: u64,
+        writes: impl IntoIterator<Item = (&'a u64, Option<&'a Account>)>,
+    ) {
+        self.outputs = mix(self.outputs, output);
+        for (key, account) in writes {
+            let words = account.map_or([*key, 0, 0, 0], |account| {
+                [*key, 1, account.balance, account.sequence]
+            });
+            self.writes = words.into_iter().fold(self.writes, mix);
+        }
+    }
+}
+
+/// The same by the plain loop.
+pub(crate) fn made_by_loop(shape: Shape, block: &[Transfer]) -> Option<Made> {
+    let mut made = Made::default();
+    run_loop(shape, block, |output, transfer, from, to| {
+        let mut writes = [(&transfer.from, Some(&from)), (&transfer.to, Some(&to))];
+        writes.sort_by_key(|(key, _)| **key);
+        made.note(output, writes);
+    })?;
+    Some(made)
+}
+
 /// The block over a plain vector: what the work itself costs without any engine.
 pub(crate) fn pure_loop(shape: Shape, block: &[Transfer]) -> Option<Vec<u64>> {
+    let mut outputs = Vec::with_capacity(block.len());
+    run_loop(shape, block, |output, _, _, _| outputs.push(output))?;
+    Some(outputs)
+}
+
+#[inline]
+fn run_loop(
+    shape: Shape,
+    block: &[Transfer],
+    mut made: impl FnMut(u64, &Transfer, Account, Account),
+) -> Option<()> {
     let accounts = usize::try_from(shape.accounts).ok()?;
     let mut state = vec![Account::INITIAL; accounts];
-    let mut outputs = Vec::with_capacity(block.len());
     for transfer in block {
         let from = usize::try_from(transfer.from).ok()?;
         let to = usize::try_from(transfer.to).ok()?;
@@ -92,9 +137,9 @@ pub(crate) fn pure_loop(shape: Shape, block: &[Transfer]) -> Option<Vec<u64>> {
             apply(*state.get(from)?, *state.get(to)?, shape.spin_rounds);
         *state.get_mut(from)? = new_from;
         *state.get_mut(to)? = new_to;
-        outputs.push(output);
+        made(output, transfer, new_from, new_to);
     }
-    Some(outputs)
+    Some(())
 }
 
 fn mix(hash: u64, word: u64) -> u64 {

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use ordlane::{
-    Engine, Mode, Stages,
+    BlockTrace, Engine, Mode, Stages,
     primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
     state::FjallStorage,
 };
@@ -25,6 +25,9 @@ pub(crate) struct Chains {
     pub(crate) sequential: Chain,
 }
 
+/// How a block was executed, and its height.
+type Traced = (BlockHeight, BlockTrace);
+
 /// What a comparison of everything in both stores found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Comparison {
@@ -37,7 +40,13 @@ pub(crate) struct Comparison {
 }
 
 impl Chain {
-    fn open(store: &Path, genesis: &Genesis, threads: usize, mode: Mode) -> anyhow::Result<Self> {
+    fn open(
+        store: &Path,
+        genesis: &Genesis,
+        threads: usize,
+        mode: Mode,
+        trace: bool,
+    ) -> anyhow::Result<Self> {
         let storage = FjallStorage::open(store)
             .with_context(|| format!("cannot open {}", store.display()))?;
         let engine = Engine::builder()
@@ -45,6 +54,7 @@ impl Chain {
             .genesis(genesis.clone())
             .threads(threads)
             .mode(mode)
+            .trace(trace)
             .build()?;
         Ok(Self {
             engine,
@@ -52,11 +62,13 @@ impl Chain {
         })
     }
 
-    fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+    fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<Option<Traced>> {
         let executed = self.engine.import_block(bytes)?;
+        let height = executed.header().number;
+        let traced = executed.trace().map(|trace| (height, trace.clone()));
         let committed = self.engine.commit(executed)?;
         self.stages = self.stages.plus(&committed.stages);
-        Ok(())
+        Ok(traced)
     }
 
     fn receipts(&self, height: BlockHeight) -> anyhow::Result<Vec<Receipt>> {
@@ -72,6 +84,7 @@ impl Chains {
         sequential: &Path,
         genesis: &Genesis,
         threads: usize,
+        trace: bool,
     ) -> anyhow::Result<Self> {
         let mode = if threads == 1 {
             Mode::Auto
@@ -79,15 +92,17 @@ impl Chains {
             Mode::Parallel
         };
         Ok(Self {
-            parallel: Chain::open(&data_dir::store_path(data), genesis, threads, mode)?,
-            sequential: Chain::open(sequential, genesis, 1, Mode::Sequential)?,
+            parallel: Chain::open(&data_dir::store_path(data), genesis, threads, mode, trace)?,
+            sequential: Chain::open(sequential, genesis, 1, Mode::Sequential, false)?,
         })
     }
 
-    /// Executes and commits one block, given as bytes, on both chains, one after the other.
-    pub(crate) fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.parallel.execute(bytes)?;
-        self.sequential.execute(bytes)
+    /// Executes and commits one block, given as bytes, on both chains, one after the other. Gives the trace of the
+    /// parallel one, if it has any.
+    pub(crate) fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<Option<Traced>> {
+        let traced = self.parallel.execute(bytes)?;
+        self.sequential.execute(bytes)?;
+        Ok(traced)
     }
 
     /// Reads everything back from both stores and compares it.

@@ -6,7 +6,7 @@ use anyhow::bail;
 use ordlane::Stages;
 use serde::Serialize;
 
-use super::{Args, chains::Chains};
+use super::{Args, chains::Chains, trace_file::Traced};
 use crate::report::{self, ms, ratio};
 
 /// The demo's result. The keys are stable.
@@ -37,6 +37,7 @@ pub(crate) struct Summary {
     stages: StagesJson,
     sequential_stages: StagesJson,
     data: Option<String>,
+    trace: Option<Traced>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -67,6 +68,7 @@ impl Summary {
         threads: usize,
         chains: &Chains,
         proof_verified: bool,
+        trace: Option<Traced>,
     ) -> anyhow::Result<Self> {
         let found = chains.compare()?;
         let (parallel, sequential) = (&chains.parallel, &chains.sequential);
@@ -98,6 +100,7 @@ impl Summary {
             stages: StagesJson::from(&parallel.stages),
             sequential_stages: StagesJson::from(&sequential.stages),
             data: args.data.as_ref().map(|_| data.display().to_string()),
+            trace,
         })
     }
 
@@ -146,6 +149,9 @@ impl Summary {
                 .into(),
             ),
         ])?;
+        if let Some(trace) = &self.trace {
+            trace.print()?;
+        }
         match &self.data {
             Some(data) => report::print(&format!(
                 "\nkept in {data}; look into it with `ordlane inspect --data {data} tip`"

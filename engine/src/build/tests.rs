@@ -2,9 +2,13 @@ use ordlane_primitives::{
     Amount, ChainId, ChainParams, Gas, GasPrice, Genesis, GenesisAccount, Nonce, SigningKey,
     TX_VERSION, TimestampMs, TransactionPayload, TxKind, codec,
 };
-use ordlane_scheduler::{Stop, TxIndex, View};
+use ordlane_scheduler::{Stop, TxIndex, View, Vm};
 
 use super::*;
+use crate::{
+    execute::{Field, FieldValue, Outcome},
+    verify::Verified,
+};
 
 /// Runs transactions as they should, but panics at those that carry a memo.
 struct PanicsAtMemo(Transition);

@@ -90,10 +90,10 @@ fn the_hottest_field_of_a_chain_of_one_sender_is_its_own() {
             .transaction()
             .payload
             .sender;
-        for (field, count) in built.executed.trace().unwrap().hottest(9) {
-            assert_eq!(*field.address(), sender, "{field}");
-            assert!(matches!(field, Field::Nonce(_) | Field::Balance(_)));
-            assert!(count < block.txs.len());
+        for hot in built.executed.trace().unwrap().hottest(9) {
+            assert_eq!(*hot.field.address(), sender, "{hot:?}");
+            assert!(matches!(hot.field, Field::Nonce(_) | Field::Balance(_)));
+            assert!(hot.transactions < block.txs.len());
         }
         engine.commit(built.executed).unwrap();
     }

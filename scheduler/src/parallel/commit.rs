@@ -368,7 +368,7 @@ where
     }
 
     /// Moves the frontier beyond `tx` and wakes who waited for it.
-    fn advance(&self, tx: TxIndex, window: u32) {
+    pub(super) fn advance(&self, tx: TxIndex, window: u32) {
         let slot = self.ring.of(tx);
         slot.status.hand_over(self.ring.successor(tx));
         self.progress.advance(window);

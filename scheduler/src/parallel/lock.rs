@@ -11,11 +11,10 @@
     reason = "a lock hands out what it protects; std's costs twice the atomic operations"
 )]
 
-use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
-use crate::sync::{AtomicBool, Ordering, spin_loop, yield_now};
+use crate::sync::{AtomicBool, Ordering, UnsafeCell, spin_loop, yield_now};
 
 /// It is looked at so often before the core is yielded.
 const LOOKS: u32 = 64;
@@ -32,7 +31,7 @@ pub(crate) struct Lock<T> {
 unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self {
             taken: AtomicBool::new(false),
             value: UnsafeCell::new(value),
@@ -122,7 +121,7 @@ impl<T> Drop for Guard<'_, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;

@@ -14,7 +14,6 @@ mod execute;
 mod hints;
 #[cfg_attr(all(test, any(loom, shuttle)), path = "interner/explored.rs")]
 mod interner;
-#[cfg_attr(all(test, any(loom, shuttle)), path = "lock/explored.rs")]
 mod lock;
 mod memory;
 mod ordered;

@@ -6,7 +6,19 @@
 
 #[cfg(shuttle)]
 mod blocks;
+#[cfg(loom)]
+mod cells;
+#[cfg(loom)]
+mod counters;
+#[cfg(loom)]
+mod exhausted;
+#[cfg(loom)]
+mod locks;
 #[cfg(shuttle)]
 mod planted;
+#[cfg(loom)]
+mod runs;
 #[cfg(shuttle)]
 mod schedules;
+#[cfg(loom)]
+mod waiters;

@@ -146,6 +146,13 @@ impl<K, V, D, O> Default for Shelf<K, V, D, O> {
     }
 }
 
+/// The slots that so many live transactions need, and the one that was committed last: who is about to wait for it may
+/// still have its shelf locked, and until then the committer does not go on, so its slot must not have a higher
+/// transaction yet.
+fn length(live: u32) -> u32 {
+    live.saturating_add(1).next_power_of_two()
+}
+
 /// The slots of the live transactions.
 #[derive(Debug)]
 pub(crate) struct Ring<K, V, D, O> {
@@ -153,9 +160,9 @@ pub(crate) struct Ring<K, V, D, O> {
 }
 
 impl<K, V, D, O> Ring<K, V, D, O> {
-    /// A ring for at least `live` transactions, the first ones of the block.
+    /// A ring for so many live transactions, the first ones of the block.
     pub(crate) fn new(live: u32) -> Self {
-        let slots = (0..live.next_power_of_two())
+        let slots = (0..length(live))
             .map(|tx| Slot {
                 status: Status::new(TxIndex::new(tx)),
                 shelf: Lock::default(),
@@ -166,7 +173,7 @@ impl<K, V, D, O> Ring<K, V, D, O> {
 
     /// Whether a new ring for so many would be as long.
     pub(crate) fn is_for(&self, live: u32) -> bool {
-        self.slots.len() == live.next_power_of_two() as usize
+        self.slots.len() == length(live) as usize
     }
 
     /// Makes the first transactions of a block live again, and gives the records that lay here.

@@ -15,7 +15,7 @@ use super::validate::first_stale;
 use crate::base::Base;
 use crate::cancel::Cancel;
 use crate::delta::{Additions, Delta, OutOfBounds};
-use crate::sync::EXPLORED;
+use crate::sync::{EXPLORED, yield_now};
 use crate::types::{Entries, TxIndex};
 use crate::vm::{Stop, View};
 
@@ -251,7 +251,15 @@ where
         };
         let is_late = looks >= PATIENCE;
         self.seen.set((frontier, if is_late { 0 } else { looks }));
-        is_late && (self.ground.is_awaited)()
+        if !is_late {
+            return false;
+        }
+        if (self.ground.is_awaited)() {
+            return true;
+        }
+        // With fewer cores than threads the one that could move the frontier may have none.
+        yield_now();
+        false
     }
 }
 

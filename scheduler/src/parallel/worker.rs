@@ -169,7 +169,7 @@ where
     }
 
     /// Gives up an owned transaction until `before` is committed, if that is still to come and stands as `if_it_is` says.
-    fn park(
+    pub(super) fn park(
         &self,
         before: TxIndex,
         version: Version,
@@ -186,7 +186,8 @@ where
                 && if_it_is(seen.phase)
                 && self.progress.frontier() <= before
             {
-                // Locks are nested upwards only: `before` is the lower one.
+                // Locks are nested upwards only: `before` is the lower one, and if it is committed meanwhile, its slot is
+                // spared until it is unlocked; see `Ring::new`.
                 let mut own_shelf = own.shelf.lock();
                 own_shelf.waits = own_shelf.waits.saturating_add(1);
                 own_shelf.waited_on = key.or(own_shelf.waited_on.take());

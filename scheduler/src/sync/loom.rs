@@ -32,6 +32,24 @@ pub(crate) fn wait_timeout<'a, T>(
     super::lock(mutex)
 }
 
+/// Panics where an access to what it holds is not ordered after every earlier one.
+#[derive(Default)]
+pub(crate) struct UnsafeCell<T>(loom::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::cell::UnsafeCell::new(value))
+    }
+
+    pub(crate) fn get(&self) -> *mut T {
+        self.0.with_mut(|value| value)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        unreachable!("what is explored is given back by nobody")
+    }
+}
+
 fn fence_if_consistent(order: Ordering) {
     if order == Ordering::SeqCst {
         fence(order);
@@ -56,10 +74,6 @@ macro_rules! atomics {
             pub(crate) fn store(&self, value: $value, order: Ordering) {
                 self.0.store(value, order);
                 fence_if_consistent(order);
-            }
-
-            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
-                self.changed(order, || self.0.swap(value, order))
             }
 
             pub(crate) fn compare_exchange(
@@ -98,6 +112,10 @@ macro_rules! numbers {
         atomics!($($name: $value),*);
         $(
             impl $name {
+                pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                    self.changed(order, || self.0.swap(value, order))
+                }
+
                 pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
                     self.changed(order, || self.0.fetch_add(value, order))
                 }
@@ -120,3 +138,13 @@ macro_rules! numbers {
 
 atomics!(AtomicBool: bool);
 numbers!(AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize);
+
+impl AtomicBool {
+    /// A swap that changes nothing is an exchange that fails: loom would take what it writes for newer than a store that
+    /// comes after what it has read, which no order of modifications allows.
+    pub(crate) fn swap(&self, value: bool, order: Ordering) -> bool {
+        match self.compare_exchange(!value, value, order, Ordering::Acquire) {
+            Ok(before) | Err(before) => before,
+        }
+    }
+}

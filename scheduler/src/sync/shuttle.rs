@@ -5,6 +5,8 @@ pub(crate) use shuttle::hint::spin_loop;
 pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, fence};
 pub(crate) use shuttle::sync::{Condvar, Mutex, MutexGuard};
 pub(crate) use shuttle::thread::yield_now;
+/// Who is inside is what the lock's own word says; that nobody else is, loom's shows.
+pub(crate) use std::cell::UnsafeCell;
 
 use std::time::Duration;
 

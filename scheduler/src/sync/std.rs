@@ -1,5 +1,7 @@
 //! The real ones.
 
+#[cfg(feature = "rayon")]
+pub(crate) use std::cell::UnsafeCell;
 pub(crate) use std::hint::spin_loop;
 #[cfg(feature = "rayon")]
 pub(crate) use std::sync::atomic::AtomicU64;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::thread;
+use std::time::Duration;
 
 use ordlane_scheduler::{Bounded, Executor, OutOfBounds, Stop, TxIndex, View, Vm};
 
@@ -89,5 +91,15 @@ pub(crate) fn add_one(_: u32, view: &mut dyn Seen) -> Result<u64, Stop> {
 pub(crate) fn burn(rounds: u32) {
     for round in 0..rounds {
         std::hint::black_box(round);
+    }
+}
+
+/// Waits for what another thread is about to do; not for ever, should it have no reason to.
+pub(crate) fn wait_for(done: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if done() {
+            return;
+        }
+        thread::sleep(Duration::from_micros(100));
     }
 }

@@ -58,6 +58,29 @@ fn blocks_where_all_meet() {
     }
 }
 
+/// With four threads and more, stale runs are found and made again behind the frontier.
+#[cfg(feature = "rayon")]
+#[test]
+fn blocks_with_conflicts_over_many_threads() {
+    let _watchdog = Watchdog::new("blocks_with_conflicts_over_many_threads");
+    for threads in [4, 8, 16] {
+        let executor = parallel(threads);
+        for seed in 100..140 {
+            for contention in [Contention::Skewed, Contention::Total] {
+                let block = random_block(seed, 400, contention);
+                let base = base::<u16>(64);
+                let (entries, said) = run(&executor, &Interpreter::<u16>::new(), &base, &block);
+                assert_eq!(said.unwrap().committed, block.len(), "seed {seed}");
+                let expected = oracle(&base, &block);
+                assert!(
+                    entries == expected,
+                    "seed {seed}, {contention:?}, {threads} threads"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn keys_with_one_hash_are_not_confused() {
     let _watchdog = Watchdog::new("keys_with_one_hash_are_not_confused");

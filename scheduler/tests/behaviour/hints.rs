@@ -6,7 +6,7 @@ use super::programs::{Contention, Interpreter, Op, Trace, base, oracle, random_b
 use super::support::{Random, Watchdog, every_way, run};
 
 /// The interpreter with hints by a function of the index.
-struct Hinted<F>(F);
+pub(crate) struct Hinted<F>(pub(crate) F);
 
 impl<F: Fn(u32, &mut Vec<u16>) + Sync> Vm for Hinted<F> {
     type Key = u16;

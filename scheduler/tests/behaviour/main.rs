@@ -7,6 +7,9 @@ mod additions;
 mod calls;
 #[cfg(test)]
 mod cancel;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod endless;
 #[cfg(test)]
 mod equivalence;
 #[cfg(feature = "rayon")]
@@ -14,6 +17,9 @@ mod equivalence;
 mod extremes;
 #[cfg(test)]
 mod failures;
+#[cfg(feature = "rayon")]
+#[cfg(test)]
+mod feed;
 #[cfg(test)]
 mod flow;
 #[cfg(test)]

@@ -215,11 +215,11 @@ impl Vm for Machine {
                 Op::LoopUnlessEqual(one, other) => {
                     let equal = view.read(&one)? == view.read(&other)?;
                     touched.extend([one, other]);
-                    while !equal {
-                        if view.should_stop() {
-                            return Err(Stop::requested());
+                    if !equal {
+                        while !view.should_stop() {
+                            yield_now();
                         }
-                        yield_now();
+                        return Err(Stop::requested());
                     }
                 }
                 Op::UnlessMultiple(of) if accumulator.is_multiple_of(of) => {}
@@ -314,7 +314,7 @@ impl Block {
         &self,
         threads: usize,
         window: usize,
-        options: Options<'_, u16>,
+        options: Options<'_, Machine>,
     ) -> Given {
         let config = Config {
             threads,
@@ -324,7 +324,7 @@ impl Block {
         self.run(config, options)
     }
 
-    fn run(&self, config: Config, options: Options<'_, u16>) -> Given {
+    fn run(&self, config: Config, options: Options<'_, Machine>) -> Given {
         let executor = Executor::new(config).unwrap();
         let machine = Machine::new(self.programs.len(), self.hints);
         let seven = Value {
