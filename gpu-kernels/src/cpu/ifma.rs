@@ -7,8 +7,6 @@ mod scalar;
 mod sha512;
 #[cfg(test)]
 mod tests;
-mod vector;
 mod verify;
 
-pub(crate) use vector::Ifma;
 pub(crate) use verify::verify;

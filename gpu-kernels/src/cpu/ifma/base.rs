@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use super::field::Field;
 use super::point::{AffineCached, Decompress, Extended};
 use super::scalar::Digit;
-use super::vector::{Ifma, Kernel, LANES, U64x8, with_features};
+use crate::cpu::vector::{Ifma, Kernel, LANES, U64x8, run_ifma};
 
 /// The base point: y = 4/5, x even.
 const BASE_POINT: [u8; 32] = {
@@ -23,7 +23,7 @@ pub(crate) struct BaseTable([[U64x8; MULTIPLES / LANES]; LIMBS]);
 
 struct MakeTable;
 
-impl Kernel for MakeTable {
+impl Kernel<Ifma> for MakeTable {
     type Output = BaseTable;
 
     #[inline(always)]
@@ -36,12 +36,12 @@ impl BaseTable {
     /// The table of this process.
     pub(crate) fn get(ifma: Ifma) -> &'static Self {
         static TABLE: OnceLock<BaseTable> = OnceLock::new();
-        TABLE.get_or_init(|| with_features(ifma, MakeTable))
+        TABLE.get_or_init(|| run_ifma(ifma, MakeTable))
     }
 
     #[inline(always)]
     fn make(ifma: Ifma) -> Self {
-        let (base, _) = with_features(ifma, Decompress([&BASE_POINT; LANES]));
+        let (base, _) = run_ifma(ifma, Decompress([&BASE_POINT; LANES]));
         let step = base.cached(ifma);
         let mut limbs = [[[0; LANES]; MULTIPLES / LANES]; LIMBS];
         let mut point = base;

@@ -13,7 +13,7 @@
 //! - Carrying v < 2^64: each limb keeps 51 bits and gets the carry of the one below, less than 2^13, or 19 times that of
 //!   the highest, less than 2^17.3. So the result is below 2^51 + 2^18 < 2^52.
 
-use super::vector::{Ifma, LANES, Mask, U64x8};
+use crate::cpu::vector::{Ifma, LANES, Mask, U64x8};
 
 const LIMBS: usize = 5;
 /// Bits of a limb.

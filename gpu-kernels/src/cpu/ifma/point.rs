@@ -3,7 +3,7 @@
 //! The formulas are complete: they hold for every pair of points, so no lane needs a case of its own.
 
 use super::field::{Field, Wide};
-use super::vector::{Ifma, Kernel, LANES, Mask, U64x8};
+use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8};
 
 /// d = -121665 / 121666.
 const D: [u64; 5] = [
@@ -209,7 +209,7 @@ impl Extended {
 /// the lanes where there is one. Other lanes hold the neutral element.
 pub(crate) struct Decompress<'a>(pub(crate) [&'a [u8; 32]; LANES]);
 
-impl Kernel for Decompress<'_> {
+impl Kernel<Ifma> for Decompress<'_> {
     type Output = (Extended, Mask);
 
     #[inline(always)]

@@ -9,7 +9,7 @@
 //! 2^10, and x - q l + l is above l - 2^135 and below 2^252 + l < 2^254.
 //! Sums of limbs stay below 2^57 in size, between carries with a sign.
 
-use super::vector::{Ifma, U64x8};
+use crate::cpu::vector::{Ifma, U64x8};
 
 const RADIX: u32 = 52;
 const LIMB_MASK: u64 = (1 << RADIX) - 1;

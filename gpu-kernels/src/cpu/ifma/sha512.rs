@@ -1,11 +1,10 @@
 //! SHA-512 of eight messages at once (FIPS 180-4), one per lane.
 
-use super::vector::{Ifma, LANES, U64x8};
+use crate::cpu::padding::Message;
+use crate::cpu::vector::{Ifma, LANES, U64x8};
 
 /// Bytes of a block.
 const BLOCK: usize = 128;
-/// The least of what follows the message: one byte and its length in bits, 16 bytes.
-const TAIL: usize = 17;
 
 const INITIAL: [u64; 8] = [
     0x6a09_e667_f3bc_c908,
@@ -102,48 +101,13 @@ const ROUND: [u64; 80] = [
     0x6c44_198c_4a47_5817,
 ];
 
-/// A message in parts, one after another.
-pub(crate) type Parts<'a> = [&'a [u8]; 3];
-
-/// How many blocks a message takes.
-fn blocks_of(parts: &Parts<'_>) -> usize {
-    let length = parts
-        .iter()
-        .fold(0_usize, |sum, part| sum.saturating_add(part.len()));
-    length.saturating_add(TAIL).div_ceil(BLOCK)
-}
-
-/// One block of a message with what follows it.
-fn block_of(parts: &Parts<'_>, number: usize) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    let from = number.saturating_mul(BLOCK);
-    let mut at = 0_usize;
-    for part in parts {
-        let end = at.saturating_add(part.len());
-        // Where the part and the block meet, from the beginning of each.
-        let (skipped, place) = (from.saturating_sub(at), at.saturating_sub(from));
-        let source = part.get(skipped..).unwrap_or_default();
-        let target = block.get_mut(place..).unwrap_or_default();
-        for (byte, value) in target.iter_mut().zip(source) {
-            *byte = *value;
-        }
-        at = end;
-    }
-    if let Some(mark) = at.checked_sub(from).and_then(|place| block.get_mut(place)) {
-        *mark = 0x80;
-    }
-    if number.saturating_add(1) == blocks_of(parts)
-        && let Some(length) = block.last_chunk_mut::<16>()
-    {
-        *length = (at as u128).wrapping_mul(8).to_be_bytes();
-    }
-    block
-}
-
 /// The digests, as eight little-endian words each.
 #[inline(always)]
-pub(crate) fn sha512(ifma: Ifma, messages: &[Parts<'_>; LANES]) -> [U64x8; 8] {
-    let counts = messages.each_ref().map(blocks_of);
+pub(crate) fn sha512(ifma: Ifma, messages: &[Message<'_, 3>; LANES]) -> [U64x8; 8] {
+    let mut counts = [0; LANES];
+    for (count, message) in counts.iter_mut().zip(messages) {
+        *count = message.blocks::<BLOCK>();
+    }
     let most = counts.iter().copied().max().unwrap_or(0);
     let mut state = U64x8::splat_all(ifma, INITIAL);
     for number in 0..most {
@@ -154,7 +118,7 @@ pub(crate) fn sha512(ifma: Ifma, messages: &[Parts<'_>; LANES]) -> [U64x8; 8] {
                 continue;
             }
             busy |= 1 << lane;
-            let block = block_of(message, number);
+            let block = message.block::<BLOCK>(number);
             let (chunks, _) = block.as_chunks::<8>();
             for (word, chunk) in words.iter_mut().zip(chunks) {
                 if let Some(place) = word.get_mut(lane) {

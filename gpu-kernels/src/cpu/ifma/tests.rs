@@ -3,7 +3,8 @@ use ordlane_primitives::{
     batch::{BatchVerifier as _, Sequential, SignatureCheck},
 };
 
-use super::{Ifma, verify};
+use super::verify;
+use crate::cpu::vector::Ifma;
 
 #[test]
 fn quick() {

@@ -15,7 +15,8 @@ use super::field::{Field, words_of};
 use super::point::{Cached, Decompress, Extended, Projective, compress, is_of_small_order};
 use super::scalar::{Scalar, TOP_BIT};
 use super::sha512::sha512;
-use super::vector::{Ifma, Kernel, LANES, Mask, U64x8, with_features};
+use crate::cpu::padding::Message;
+use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8, run_ifma};
 
 /// So many checks share an inversion.
 pub(crate) const CHECKS_PER_RUN: usize = 256;
@@ -28,7 +29,7 @@ type Table = [Cached; MULTIPLES as usize];
 pub(crate) fn verify(ifma: Ifma, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
     let base = BaseTable::get(ifma);
     let runs = checks.chunks(CHECKS_PER_RUN);
-    runs.flat_map(|checks| with_features(ifma, Verify { base, checks }))
+    runs.flat_map(|checks| run_ifma(ifma, Verify { base, checks }))
         .collect()
 }
 
@@ -38,7 +39,7 @@ struct Verify<'a> {
     checks: &'a [SignatureCheck<'a>],
 }
 
-impl Kernel for Verify<'_> {
+impl Kernel<Ifma> for Verify<'_> {
     type Output = Vec<bool>;
 
     #[inline(always)]
@@ -130,7 +131,7 @@ fn s_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
 fn group(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>; LANES]) -> Group {
     let messages = checks
         .each_ref()
-        .map(|check| [r_of(check).as_slice(), check.key.as_slice(), check.message]);
+        .map(|check| Message([r_of(check).as_slice(), check.key.as_slice(), check.message]));
     let k = Scalar::reduce(ifma, sha512(ifma, &messages));
     let canonical = checks
         .each_ref()
@@ -149,7 +150,7 @@ fn group(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>; LANES]) -> 
         }
     }
     let s = Scalar::from_words(U64x8::from_arrays(ifma, words));
-    let (a, found) = with_features(ifma, Decompress(checks.each_ref().map(|check| check.key)));
+    let (a, found) = run_ifma(ifma, Decompress(checks.each_ref().map(|check| check.key)));
     Group {
         point: combine(ifma, base, &table_of(ifma, a), k, s),
         sound: sound & found,
@@ -234,7 +235,7 @@ fn invert_all(ifma: Ifma, groups: &[Group]) -> Vec<Field> {
 #[inline(always)]
 fn check_equation(ifma: Ifma, open: &[(usize, SignatureCheck<'_>, Affine)]) -> Mask {
     let Some(lanes) = fill(open) else { return 0 };
-    let (r, found) = with_features(
+    let (r, found) = run_ifma(
         ifma,
         Decompress(lanes.each_ref().map(|(_, check, _)| r_of(check))),
     );

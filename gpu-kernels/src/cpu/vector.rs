@@ -1,21 +1,23 @@
-//! Eight 64-bit lanes, and the proof that the machine has them.
+//! Vectors of 512 bits, and the proofs that the machine has them.
 //!
-//! Invariant: a [`U64x8`] exists only where a [`Ifma`] was made first, and that is made only after the CPU was asked. So
-//! every instruction here is one that the CPU has.
+//! Invariant: a [`U64x8`] exists only where a proof of [`Ifma`] was made first, and a [`U32x16`] only with one of [`Wide`];
+//! and those are made only after the CPU was asked. So every instruction here is one that the CPU has.
 //!
-//! Functions are inlined always: the caller that has the instructions enabled ([`with_features`]) gets straight code.
+//! Methods are inlined always: code that has the instructions enabled (`run_ifma`, `run_wide`) becomes straight code.
 #![expect(
     unsafe_code,
     reason = "vector instructions are unsafe to call where the compiler does not know that the CPU has them"
 )]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_cmpeq_epi64_mask,
-    _mm512_cmplt_epu64_mask, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi64,
-    _mm512_mullo_epi64, _mm512_or_si512, _mm512_permutex2var_epi64, _mm512_permutexvar_epi64,
-    _mm512_ror_epi64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_slli_epi64,
-    _mm512_sllv_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_sub_epi64,
-    _mm512_ternarylogic_epi64, _mm512_xor_si512,
+    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_cmpeq_epi64_mask,
+    _mm512_cmplt_epu64_mask, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi32,
+    _mm512_mask_blend_epi64, _mm512_mullo_epi64, _mm512_or_si512, _mm512_permutexvar_epi64,
+    _mm512_ror_epi32, _mm512_ror_epi64, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_slli_epi64, _mm512_sllv_epi64,
+    _mm512_srai_epi64, _mm512_srli_epi32, _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_sub_epi64,
+    _mm512_ternarylogic_epi32, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 /// How many items one vector holds.
@@ -38,23 +40,45 @@ impl Ifma {
     }
 }
 
-/// Work that is compiled for these instructions. Its `run` must be inlined always, and all that it calls, up to the next
-/// [`with_features`]: what is not inlined is compiled without them and many times slower. That goes for closures and for
-/// what takes them, too; so vectors are worked on in loops and by macros.
-pub(crate) trait Kernel {
-    type Output;
+/// The CPU has what the 32-bit lanes need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wide(());
 
-    fn run(self, ifma: Ifma) -> Self::Output;
+impl Wide {
+    /// Asks the CPU.
+    pub(crate) fn detect() -> Option<Self> {
+        let has_all = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+        has_all.then_some(Self(()))
+    }
 }
 
-/// Runs it.
-pub(crate) fn with_features<T: Kernel>(ifma: Ifma, kernel: T) -> T::Output {
+/// Work that is compiled for some instructions, of which `Proof` says that the CPU has them. Its `run` must be inlined
+/// always, and all that it calls, up to the next kernel: what is not inlined is compiled without them and many times
+/// slower. That goes for closures and for what takes them, too; so vectors are worked on in loops and by macros.
+pub(crate) trait Kernel<Proof> {
+    type Output;
+
+    fn run(self, proof: Proof) -> Self::Output;
+}
+
+/// Runs a kernel with 64-bit lanes.
+pub(crate) fn run_ifma<T: Kernel<Ifma>>(ifma: Ifma, kernel: T) -> T::Output {
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
-    fn enabled<T: Kernel>(ifma: Ifma, kernel: T) -> T::Output {
+    fn enabled<T: Kernel<Ifma>>(ifma: Ifma, kernel: T) -> T::Output {
         kernel.run(ifma)
     }
     // SAFETY: the CPU has the features, as the proof says.
     unsafe { enabled(ifma, kernel) }
+}
+
+/// Runs a kernel with 32-bit lanes.
+pub(crate) fn run_wide<T: Kernel<Wide>>(wide: Wide, kernel: T) -> T::Output {
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn enabled<T: Kernel<Wide>>(wide: Wide, kernel: T) -> T::Output {
+        kernel.run(wide)
+    }
+    // SAFETY: the CPU has the features, as the proof says.
+    unsafe { enabled(wide, kernel) }
 }
 
 /// Eight numbers, one per lane.
@@ -143,9 +167,6 @@ impl U64x8 {
         fn mul(self, other) = _mm512_mullo_epi64;
         fn and(self, other) = _mm512_and_si512;
         fn or(self, other) = _mm512_or_si512;
-        fn xor(self, other) = _mm512_xor_si512;
-        /// What is in `other` and not in `self`.
-        fn not_and(self, other) = _mm512_andnot_si512;
         /// Shifted to the left by as many bits as `other` says, to zero by 64 and more.
         fn shl_by(self, other) = _mm512_sllv_epi64;
         /// The same to the right.
@@ -218,11 +239,92 @@ impl U64x8 {
         // SAFETY: as in `shl`.
         Self(unsafe { _mm512_permutexvar_epi64(self.0, table.0) })
     }
+}
 
-    /// Per lane the entry of two tables, one after the other, that the low 4 bits of `self` name.
+/// How many 32-bit lanes a vector has.
+pub(crate) const WIDE_LANES: usize = 16;
+
+/// Sixteen numbers, one per lane.
+#[derive(Clone, Copy, Debug)]
+#[repr(transparent)]
+pub(crate) struct U32x16(__m512i);
+
+impl From<__m512i> for U32x16 {
     #[inline(always)]
-    pub(crate) fn pick_of_two(self, low: Self, high: Self) -> Self {
-        // SAFETY: as in `shl`.
-        Self(unsafe { _mm512_permutex2var_epi64(low.0, self.0, high.0) })
+    fn from(value: __m512i) -> Self {
+        Self(value)
+    }
+}
+
+impl U32x16 {
+    /// The same number in every lane.
+    #[inline(always)]
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "the instruction takes the bits as they are"
+    )]
+    pub(crate) fn splat(_: Wide, value: u32) -> Self {
+        // SAFETY: the CPU has the instructions, as the proof says.
+        Self(unsafe { _mm512_set1_epi32(value as i32) })
+    }
+
+    /// The 64 bytes of a message, as they are.
+    #[inline(always)]
+    pub(crate) fn from_bytes(_: Wide, bytes: [u8; 64]) -> Self {
+        // SAFETY: both are 64 bytes of which every pattern is valid, and the CPU has the registers, as the proof says.
+        Self(unsafe { std::mem::transmute::<[u8; 64], __m512i>(bytes) })
+    }
+
+    /// The bytes.
+    #[inline(always)]
+    pub(crate) fn to_bytes(self) -> [u8; 64] {
+        // SAFETY: both are 64 bytes of which every pattern is valid.
+        unsafe { std::mem::transmute::<__m512i, [u8; 64]>(self.0) }
+    }
+
+    lanewise! {
+        /// Sums modulo 2^32.
+        fn add(self, other) = _mm512_add_epi32;
+        /// The bytes of `self` in each quarter, by the places that `other` names.
+        fn shuffle_bytes(self, other) = _mm512_shuffle_epi8;
+        fn unpack_low_32(self, other) = _mm512_unpacklo_epi32;
+        fn unpack_high_32(self, other) = _mm512_unpackhi_epi32;
+        fn unpack_low_64(self, other) = _mm512_unpacklo_epi64;
+        fn unpack_high_64(self, other) = _mm512_unpackhi_epi64;
+    }
+
+    /// Two quarters of each, by the places in `PLACES`.
+    #[inline(always)]
+    pub(crate) fn quarters<const PLACES: i32>(self, other: Self) -> Self {
+        // SAFETY: a value exists only where the CPU has the instructions.
+        Self(unsafe { _mm512_shuffle_i32x4::<PLACES>(self.0, other.0) })
+    }
+
+    /// Shifted to the right by `BITS`.
+    #[inline(always)]
+    pub(crate) fn shr<const BITS: u32>(self) -> Self {
+        // SAFETY: as in `quarters`.
+        Self(unsafe { _mm512_srli_epi32::<BITS>(self.0) })
+    }
+
+    /// Rotated to the right by `BITS`.
+    #[inline(always)]
+    pub(crate) fn rotate_right<const BITS: i32>(self) -> Self {
+        // SAFETY: as in `quarters`.
+        Self(unsafe { _mm512_ror_epi32::<BITS>(self.0) })
+    }
+
+    /// A function of three bits, by its truth table.
+    #[inline(always)]
+    pub(crate) fn ternary<const TABLE: i32>(self, second: Self, third: Self) -> Self {
+        // SAFETY: as in `quarters`.
+        Self(unsafe { _mm512_ternarylogic_epi32::<TABLE>(self.0, second.0, third.0) })
+    }
+
+    /// The lanes of `other` where the mask has a bit, else its own.
+    #[inline(always)]
+    pub(crate) fn select(self, mask: u16, other: Self) -> Self {
+        // SAFETY: as in `quarters`.
+        Self(unsafe { _mm512_mask_blend_epi32(mask, self.0, other.0) })
     }
 }
