@@ -43,7 +43,10 @@ fn pairs_have_one_digest_in_every_tier() {
         .map(|hash| hash.0)
         .collect();
     if let Some(proof) = Wide::detect() {
-        assert_eq!(wide::hash_pairs(proof, &pairs).to_vec(), expected);
+        assert_eq!(
+            wide::hash_pairs(proof, &[pairs]).as_flattened().to_vec(),
+            expected
+        );
     }
     if let Some(proof) = ni::ShaNi::detect() {
         for (two, expected) in pairs
@@ -77,8 +80,13 @@ fn quick() {
         std::hint::black_box(Sequential.hash_pairs(&pairs));
     });
     if let Some(proof) = Wide::detect() {
-        time("wide", &|| {
+        time("wide 1", &|| {
             for part in pairs.as_chunks::<16>().0 {
+                std::hint::black_box(wide::hash_pairs(proof, &[*part]));
+            }
+        });
+        time("wide 2", &|| {
+            for part in pairs.as_chunks::<16>().0.as_chunks::<2>().0 {
                 std::hint::black_box(wide::hash_pairs(proof, part));
             }
         });

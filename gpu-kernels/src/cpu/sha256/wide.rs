@@ -16,8 +16,14 @@ const MAJORITY: i32 = 0xe8;
 type State = [U32x16; 8];
 type Rows = [U32x16; 16];
 
-/// The digests of sixteen messages of 64 bytes.
-pub(crate) fn hash_pairs(wide: Wide, pairs: &[[u8; 64]; WIDE_LANES]) -> [[u8; 32]; WIDE_LANES] {
+/// The digests of sixteen or, side by side, more messages of 64 bytes.
+///
+/// One set of sixteen waits for its own results most of the time, since each round needs the last; so `SETS` of them, two
+/// at best, take turns.
+pub(crate) fn hash_pairs<const SETS: usize>(
+    wide: Wide,
+    pairs: &[[[u8; 64]; WIDE_LANES]; SETS],
+) -> [[[u8; 32]; WIDE_LANES]; SETS] {
     run_wide(wide, Pairs(pairs))
 }
 
@@ -34,17 +40,25 @@ pub(crate) fn blocks(message: &Message<'_, 1>) -> usize {
     message.blocks::<BLOCK>()
 }
 
-struct Pairs<'a>(&'a [[u8; 64]; WIDE_LANES]);
+struct Pairs<'a, const SETS: usize>(&'a [[[u8; 64]; WIDE_LANES]; SETS]);
 
-impl Kernel<Wide> for Pairs<'_> {
-    type Output = [[u8; 32]; WIDE_LANES];
+impl<const SETS: usize> Kernel<Wide> for Pairs<'_, SETS> {
+    type Output = [[[u8; 32]; WIDE_LANES]; SETS];
 
     #[inline(always)]
     fn run(self, wide: Wide) -> Self::Output {
-        let mut state = initial(wide);
-        state = compress(wide, state, words(wide, self.0));
-        state = compress_padding(wide, state);
-        digests(wide, state)
+        let initial = initial(wide);
+        let mut schedules = [[initial[0]; 16]; SETS];
+        for (schedule, blocks) in schedules.iter_mut().zip(self.0) {
+            *schedule = words(wide, blocks);
+        }
+        let states = compress(wide, [initial; SETS], schedules);
+        let states = compress_padding(wide, states);
+        let mut all = [[[0; 32]; WIDE_LANES]; SETS];
+        for (digests_of_set, state) in all.iter_mut().zip(states) {
+            *digests_of_set = digests(wide, state);
+        }
+        all
     }
 }
 
@@ -69,7 +83,7 @@ impl Kernel<Wide> for Messages<'_> {
                     busy |= 1 << lane;
                 }
             }
-            let next = compress(wide, state, words(wide, &rows));
+            let [next] = compress(wide, [state], [words(wide, &rows)]);
             for (word, next) in state.iter_mut().zip(next) {
                 *word = word.select(busy, next);
             }
@@ -197,54 +211,76 @@ fn round(state: State, word: U32x16) -> State {
     [one.add(two), a, b, c, d.add(one), e, f, g]
 }
 
+/// Adds what the states were before.
 #[inline(always)]
-fn add(mut state: State, before: State) -> State {
-    for (word, before) in state.iter_mut().zip(before) {
-        *word = word.add(before);
+fn add<const SETS: usize>(mut states: [State; SETS], before: [State; SETS]) -> [State; SETS] {
+    for (state, before) in states.iter_mut().zip(before) {
+        for (word, before) in state.iter_mut().zip(before) {
+            *word = word.add(before);
+        }
     }
-    state
+    states
 }
 
-/// One block after another state.
+/// One block after another state, for each set.
 #[inline(always)]
-fn compress(wide: Wide, before: State, mut schedule: Rows) -> State {
-    let mut state = before;
+fn compress<const SETS: usize>(
+    wide: Wide,
+    before: [State; SETS],
+    mut schedules: [Rows; SETS],
+) -> [State; SETS] {
+    let mut states = before;
     for (turn, constants) in ROUND.as_chunks::<16>().0.iter().enumerate() {
         if turn > 0 {
-            // Written out, so that the schedule stays in registers.
-            macro_rules! next {
-                ($($at:literal)*) => {$(
-                    let old = schedule[($at + 1) % 16];
-                    let recent = schedule[($at + 14) % 16];
-                    let low = old
-                        .rotate_right::<7>()
-                        .ternary::<XOR>(old.rotate_right::<18>(), old.shr::<3>());
-                    let high = recent
-                        .rotate_right::<17>()
-                        .ternary::<XOR>(recent.rotate_right::<19>(), recent.shr::<10>());
-                    schedule[$at] = schedule[$at].add(low).add(schedule[($at + 9) % 16]).add(high);
-                )*};
+            for schedule in &mut schedules {
+                *schedule = next(*schedule);
             }
-            next!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         }
+        // Written out, so that no place is computed.
         macro_rules! rounds {
             ($($at:literal)*) => {$(
-                state = round(state, schedule[$at].add(U32x16::splat(wide, constants[$at])));
+                let constant = U32x16::splat(wide, constants[$at]);
+                for (state, schedule) in states.iter_mut().zip(&schedules) {
+                    *state = round(*state, schedule[$at].add(constant));
+                }
             )*};
         }
         rounds!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
     }
-    add(state, before)
+    add(states, before)
+}
+
+/// The next sixteen words of a schedule.
+#[inline(always)]
+fn next(mut schedule: Rows) -> Rows {
+    macro_rules! next {
+        ($($at:literal)*) => {$(
+            let old = schedule[($at + 1) % 16];
+            let recent = schedule[($at + 14) % 16];
+            let low = old
+                .rotate_right::<7>()
+                .ternary::<XOR>(old.rotate_right::<18>(), old.shr::<3>());
+            let high = recent
+                .rotate_right::<17>()
+                .ternary::<XOR>(recent.rotate_right::<19>(), recent.shr::<10>());
+            schedule[$at] = schedule[$at].add(low).add(schedule[($at + 9) % 16]).add(high);
+        )*};
+    }
+    next!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    schedule
 }
 
 /// The block that pads a message of 64 bytes.
 #[inline(always)]
-fn compress_padding(wide: Wide, before: State) -> State {
-    let mut state = before;
+fn compress_padding<const SETS: usize>(wide: Wide, before: [State; SETS]) -> [State; SETS] {
+    let mut states = before;
     for words in PADDING.as_chunks::<16>().0 {
         for word in words {
-            state = round(state, U32x16::splat(wide, *word));
+            let word = U32x16::splat(wide, *word);
+            for state in &mut states {
+                *state = round(*state, word);
+            }
         }
     }
-    add(state, before)
+    add(states, before)
 }
