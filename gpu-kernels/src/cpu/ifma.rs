@@ -9,4 +9,4 @@ mod sha512;
 mod tests;
 mod verify;
 
-pub(crate) use verify::verify;
+pub(crate) use verify::{checks_per_task, verify};

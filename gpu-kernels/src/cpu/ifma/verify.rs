@@ -19,7 +19,20 @@ use crate::cpu::padding::Message;
 use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8, run_ifma};
 
 /// So many checks share an inversion.
-pub(crate) const CHECKS_PER_RUN: usize = 256;
+const CHECKS_PER_RUN: usize = 256;
+/// The least that is worth a task of its own: more than a hundred microseconds.
+const LEAST_PER_TASK: usize = 32;
+/// Threads get so many tasks each, so that one that comes late finds fewer.
+const TASKS_PER_THREAD: usize = 4;
+
+/// How many of `checks` each task should have.
+pub(crate) fn checks_per_task(checks: usize, threads: usize) -> usize {
+    let tasks = threads.saturating_mul(TASKS_PER_THREAD).max(1);
+    checks
+        .div_ceil(tasks)
+        .next_multiple_of(LANES)
+        .clamp(LEAST_PER_TASK, CHECKS_PER_RUN)
+}
 
 /// The multiples 1 to 8 of a point, for digits of four bits.
 const MULTIPLES: u64 = 8;

@@ -11,6 +11,8 @@ use std::arch::x86_64::{
     _mm_shuffle_epi32,
 };
 
+use ordlane_primitives::Hash;
+
 use super::{INITIAL, PADDING, ROUND};
 
 /// How many messages are hashed together.
@@ -27,6 +29,22 @@ impl ShaNi {
             && is_x86_feature_detected!("ssse3")
             && is_x86_feature_detected!("sse4.1");
         has_all.then_some(Self(()))
+    }
+}
+
+impl ShaNi {
+    /// The digests of messages of 64 bytes.
+    pub(crate) fn hash_all_pairs(self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+        let mut digests = Vec::with_capacity(pairs.len());
+        let (both, rest) = pairs.as_chunks::<STREAMS>();
+        for pairs in both {
+            digests.extend(hash_pairs(self, pairs).map(Hash));
+        }
+        for pair in rest {
+            let [digest, _] = hash_pairs(self, &[*pair; STREAMS]);
+            digests.push(Hash(digest));
+        }
+        digests
     }
 }
 

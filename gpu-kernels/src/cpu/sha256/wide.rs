@@ -2,8 +2,11 @@
 //!
 //! All arithmetic is modulo 2^32, as the standard has it, so there are no bounds to keep.
 
+use ordlane_primitives::Hash;
+
 use super::{INITIAL, PADDING, ROUND};
 use crate::cpu::padding::Message;
+use crate::cpu::portable;
 use crate::cpu::vector::{Kernel, U32x16, WIDE_LANES, Wide, run_wide};
 
 /// Bytes of a block.
@@ -15,6 +18,62 @@ const MAJORITY: i32 = 0xe8;
 
 type State = [U32x16; 8];
 type Rows = [U32x16; 16];
+
+/// Fewer messages than this are not worth sixteen lanes.
+const FEW: usize = 4;
+
+/// The digests of messages of 64 bytes; `rest` hashes those that fill no vector.
+pub(crate) fn hash_all_pairs(
+    wide: Wide,
+    pairs: &[[u8; 64]],
+    rest: impl FnOnce(&[[u8; 64]]) -> Vec<Hash>,
+) -> Vec<Hash> {
+    let mut digests = Vec::with_capacity(pairs.len());
+    let (sets, few) = pairs.as_chunks::<WIDE_LANES>();
+    let (twos, single) = sets.as_chunks::<2>();
+    for two in twos {
+        digests.extend(hash_pairs(wide, two).into_iter().flatten().map(Hash));
+    }
+    for set in single {
+        let [of_set] = hash_pairs(wide, &[*set]);
+        digests.extend(of_set.map(Hash));
+    }
+    if !few.is_empty() {
+        digests.append(&mut rest(few));
+    }
+    digests
+}
+
+/// The digests of messages of any length. Messages of as many blocks are hashed together.
+pub(crate) fn hash_all_messages(wide: Wide, messages: &[&[u8]]) -> Vec<Hash> {
+    let mut order: Vec<(usize, usize)> = messages
+        .iter()
+        .enumerate()
+        .map(|(at, message)| (blocks(&Message([message])), at))
+        .collect();
+    order.sort_unstable();
+    let mut digests = vec![Hash::default(); messages.len()];
+    for group in order.chunks(WIDE_LANES) {
+        let of = |lane: usize| {
+            let lane = lane.min(group.len().saturating_sub(1));
+            let at = group.get(lane).map_or(0, |(_, at)| *at);
+            messages.get(at).copied().unwrap_or_default()
+        };
+        let of_group: Vec<Hash> = if group.len() < FEW {
+            let few: Vec<&[u8]> = (0..group.len()).map(of).collect();
+            portable::hash_messages(&few)
+        } else {
+            let lanes = std::array::from_fn(|lane| Message([of(lane)]));
+            hash_messages(wide, &lanes).map(Hash).to_vec()
+        };
+        for ((_, at), digest) in group.iter().zip(of_group) {
+            if let Some(place) = digests.get_mut(*at) {
+                *place = digest;
+            }
+        }
+    }
+    digests
+}
 
 /// The digests of sixteen or, side by side, more messages of 64 bytes.
 ///
