@@ -86,11 +86,7 @@ const ROUND: [u32; 64] = [
 ];
 
 /// The constants of the rounds with the schedule of the block that pads a message of 64 bytes, which is always the same.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated at compile time"
-)]
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const PADDING: [u32; 64] = {
     let mut words = [0_u32; 64];
     words[0] = 0x8000_0000;

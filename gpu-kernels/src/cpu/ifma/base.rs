@@ -69,27 +69,26 @@ impl BaseTable {
     #[inline(always)]
     pub(crate) fn pick(&self, ifma: Ifma, digit: Digit) -> AffineCached {
         let place = digit.size.sub(U64x8::splat(ifma, 1));
-        let is_from = |vector: u64| place.shr::<3>().equal(U64x8::splat(ifma, vector));
-        let masks = [is_from(1), is_from(2), is_from(3)];
+        let vector = place.shr::<3>();
+        let masks = [
+            vector.equal(U64x8::splat(ifma, 1)),
+            vector.equal(U64x8::splat(ifma, 2)),
+            vector.equal(U64x8::splat(ifma, 3)),
+        ];
         let is_none = digit.size.equal(U64x8::zero(ifma));
-        let limb = |at: usize, neutral: u64| {
-            let [first, rest @ ..] = &self.0[at];
-            let mut limb = place.pick(*first);
+        let mut limbs = [U64x8::zero(ifma); LIMBS];
+        for (limb, [first, rest @ ..]) in limbs.iter_mut().zip(&self.0) {
+            *limb = place.pick(*first);
             for (vector, mask) in rest.iter().zip(masks) {
-                limb = limb.select(mask, place.pick(*vector));
+                *limb = limb.select(mask, place.pick(*vector));
             }
-            limb.select(is_none, U64x8::splat(ifma, neutral))
-        };
+        }
+        let [p0, p1, p2, p3, p4, m0, m1, m2, m3, m4, t0, t1, t2, t3, t4] = limbs;
+        let (zero, one) = (Field::small(ifma, 0), Field::small(ifma, 1));
         AffineCached {
-            plus: Field([limb(0, 1), limb(1, 0), limb(2, 0), limb(3, 0), limb(4, 0)]),
-            minus: Field([limb(5, 1), limb(6, 0), limb(7, 0), limb(8, 0), limb(9, 0)]),
-            t2d: Field([
-                limb(10, 0),
-                limb(11, 0),
-                limb(12, 0),
-                limb(13, 0),
-                limb(14, 0),
-            ]),
+            plus: Field([p0, p1, p2, p3, p4]).select(is_none, one),
+            minus: Field([m0, m1, m2, m3, m4]).select(is_none, one),
+            t2d: Field([t0, t1, t2, t3, t4]).select(is_none, zero),
         }
     }
 }

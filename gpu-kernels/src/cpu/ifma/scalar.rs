@@ -36,6 +36,11 @@ const EIGHTS: [u64; 4] = [
 /// 32 in each of the lower 42 digits of six bits.
 const THIRTY_TWOS: [u64; 4] = thirty_twos();
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated at compile time"
+)]
 const fn thirty_twos() -> [u64; 4] {
     let mut words = [0; 4];
     let mut bit = 5;
@@ -183,23 +188,24 @@ impl<const BITS: u32> Digits<BITS> {
     /// The digit that begins at bit `at`, a multiple of `BITS`.
     #[inline(always)]
     pub(crate) fn at(&self, ifma: Ifma, at: u32) -> Digit {
-        let word = |at: u32| {
-            self.0
-                .get(at as usize)
-                .copied()
-                .unwrap_or(U64x8::zero(ifma))
-        };
         let shift = u64::from(at % 64);
-        let low = word(at / 64).shr_by(U64x8::splat(ifma, shift));
-        let high = word(at / 64 + 1).shl_by(U64x8::splat(ifma, 64 - shift));
-        let raised = low.or(high).and(U64x8::splat(ifma, (1 << BITS) - 1));
+        let word = (at / 64) as usize;
+        let zero = U64x8::zero(ifma);
+        let low = self.0.get(word).copied().unwrap_or(zero);
+        let next = self.0.get(word.wrapping_add(1)).copied().unwrap_or(zero);
+        // A shift by 64, where the digit begins with a word, leaves nothing of the next.
+        let low = low.shr_by(U64x8::splat(ifma, shift));
+        let high = next.shl_by(U64x8::splat(ifma, 64_u64.wrapping_sub(shift)));
+        let raised = low
+            .or(high)
+            .and(U64x8::splat(ifma, const { (1 << BITS) - 1 }));
         if at == TOP_BIT {
             return Digit {
                 size: raised,
                 negative: 0,
             };
         }
-        let half = U64x8::splat(ifma, 1 << (BITS - 1));
+        let half = U64x8::splat(ifma, const { 1 << (BITS - 1) });
         let negative = raised.below(half);
         Digit {
             size: raised.sub(half).select(negative, half.sub(raised)),

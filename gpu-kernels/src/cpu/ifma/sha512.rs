@@ -145,19 +145,23 @@ fn compress(ifma: Ifma, state: [U64x8; 8], mut schedule: [U64x8; 16]) -> [U64x8;
     const CHOICE: i32 = 0xca;
     const MAJORITY: i32 = 0xe8;
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
-    for (round, rounds) in (0..).zip(ROUND.as_chunks::<16>().0) {
-        if round > 0 {
-            for at in 0..16 {
-                let of = |back: usize| schedule[(at + 16 - back) % 16];
-                let (old, recent) = (of(15), of(2));
-                let low = old
-                    .rotate_right::<1>()
-                    .ternary::<XOR>(old.rotate_right::<8>(), old.shr::<7>());
-                let high = recent
-                    .rotate_right::<19>()
-                    .ternary::<XOR>(recent.rotate_right::<61>(), recent.shr::<6>());
-                schedule[at] = of(16).add(low).add(of(7)).add(high);
+    for (turn, rounds) in ROUND.as_chunks::<16>().0.iter().enumerate() {
+        if turn > 0 {
+            // Written out, so that the schedule stays in registers.
+            macro_rules! next {
+                ($($at:literal)*) => {$(
+                    let old = schedule[($at + 1) % 16];
+                    let recent = schedule[($at + 14) % 16];
+                    let low = old
+                        .rotate_right::<1>()
+                        .ternary::<XOR>(old.rotate_right::<8>(), old.shr::<7>());
+                    let high = recent
+                        .rotate_right::<19>()
+                        .ternary::<XOR>(recent.rotate_right::<61>(), recent.shr::<6>());
+                    schedule[$at] = schedule[$at].add(low).add(schedule[($at + 9) % 16]).add(high);
+                )*};
             }
+            next!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         }
         for (constant, word) in rounds.iter().zip(schedule) {
             let sum = e

@@ -35,8 +35,8 @@ pub(crate) fn checks_per_task(checks: usize, threads: usize) -> usize {
 }
 
 /// The multiples 1 to 8 of a point, for digits of four bits.
-const MULTIPLES: u64 = 8;
-type Table = [Cached; MULTIPLES as usize];
+const MULTIPLES: usize = 8;
+type Table = [Cached; MULTIPLES];
 
 /// One verdict per check.
 pub(crate) fn verify(ifma: Ifma, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
@@ -114,10 +114,7 @@ struct Affine {
 }
 
 /// A check for every lane: the last one again where there are no more.
-fn fill<'a, T: Copy>(part: &[T]) -> Option<[T; LANES]>
-where
-    T: 'a,
-{
+fn fill<T: Copy>(part: &[T]) -> Option<[T; LANES]> {
     let last = *part.last()?;
     Some(std::array::from_fn(|lane| {
         part.get(lane).copied().unwrap_or(last)
@@ -173,7 +170,7 @@ fn group(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>; LANES]) -> 
 #[inline(always)]
 fn table_of(ifma: Ifma, point: Extended) -> Table {
     let step = point.cached(ifma);
-    let mut table = [step; MULTIPLES as usize];
+    let mut table = [step; MULTIPLES];
     let mut multiple = point;
     for entry in table.iter_mut().skip(1) {
         multiple = multiple.add(ifma, &step, 0).extended(ifma);
