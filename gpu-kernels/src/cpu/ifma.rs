@@ -5,8 +5,6 @@ mod field;
 mod point;
 mod scalar;
 mod sha512;
-#[cfg(test)]
-mod tests;
 mod verify;
 
 pub(crate) use verify::{checks_per_task, verify};

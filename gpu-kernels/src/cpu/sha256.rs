@@ -1,8 +1,6 @@
 //! SHA-256 (FIPS 180-4) of many messages at once.
 
 pub(crate) mod ni;
-#[cfg(test)]
-mod tests;
 pub(crate) mod wide;
 
 /// Where a hash begins.
