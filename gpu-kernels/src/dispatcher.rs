@@ -7,7 +7,10 @@ use ordlane_primitives::{
     batch::{BatchHasher, BatchVerifier, SignatureCheck},
 };
 
-use crate::{DispatchError, Lanes, cpu::portable};
+use crate::{
+    DispatchError, HashTier, Lanes, SignatureTier,
+    tier::{Hasher, Verifier},
+};
 
 /// Where batches may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,10 @@ pub struct DispatcherConfig {
     pub backend: Backend,
     /// How many CPU threads share a batch, at least 1.
     pub threads: usize,
+    /// Who verifies signatures on the CPU; the fastest that there is if nobody in particular.
+    pub signatures: Option<SignatureTier>,
+    /// Who hashes on the CPU; the fastest that there is if nobody in particular.
+    pub hashes: Option<HashTier>,
 }
 
 impl Default for DispatcherConfig {
@@ -34,6 +41,8 @@ impl Default for DispatcherConfig {
         Self {
             backend: Backend::Auto,
             threads: 1,
+            signatures: None,
+            hashes: None,
         }
     }
 }
@@ -42,25 +51,55 @@ impl Default for DispatcherConfig {
 #[derive(Debug)]
 pub struct Dispatcher {
     lanes: Lanes,
+    verifier: Verifier,
+    hasher: Hasher,
 }
 
 impl Dispatcher {
     /// Sets up the backend.
     ///
     /// # Errors
-    /// [`DispatchError`] when there are no threads to run on.
+    /// [`DispatchError`] when there are no threads to run on, or a tier that was asked for cannot be used.
     pub fn new(config: DispatcherConfig) -> Result<Self, DispatchError> {
+        let verifier = match config.signatures {
+            None => Verifier::fastest(),
+            Some(tier) => Verifier::of(tier).map_err(|state| DispatchError::Tier {
+                tier: tier.name(),
+                state,
+            })?,
+        };
+        let hasher = match config.hashes {
+            None => Hasher::fastest(),
+            Some(tier) => Hasher::of(tier).map_err(|state| DispatchError::Tier {
+                tier: tier.name(),
+                state,
+            })?,
+        };
         match config.backend {
             Backend::Auto | Backend::Cpu => Ok(Self {
                 lanes: Lanes::new(config.threads)?,
+                verifier,
+                hasher,
             }),
         }
     }
 
-    /// The name of the tier that runs batches, for reports.
+    /// The name of the tier that verifies signatures, for reports.
     #[must_use]
     pub const fn tier(&self) -> &'static str {
-        "cpu-portable"
+        self.signature_tier().name()
+    }
+
+    /// The CPU tier that verifies signatures.
+    #[must_use]
+    pub const fn signature_tier(&self) -> SignatureTier {
+        self.verifier.tier()
+    }
+
+    /// The CPU tier that hashes.
+    #[must_use]
+    pub const fn hash_tier(&self) -> HashTier {
+        self.hasher.tier()
     }
 
     /// The CPU threads, for other work that maps over a slice.
@@ -72,17 +111,17 @@ impl Dispatcher {
 
 impl BatchVerifier for Dispatcher {
     fn verify_batch(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
-        portable::verify(&self.lanes, checks)
+        self.verifier.verify(&self.lanes, checks)
     }
 }
 
 impl BatchHasher for Dispatcher {
     fn hash_pairs(&self, pairs: &[[u8; 64]]) -> Vec<Hash> {
-        portable::hash_pairs(&self.lanes, pairs)
+        self.hasher.hash_pairs(&self.lanes, pairs)
     }
 
     fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash> {
-        portable::hash_messages(&self.lanes, messages)
+        self.hasher.hash_messages(&self.lanes, messages)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Batch Ed25519 verification and SHA-256 hashing, behind one dispatcher.
 //!
-//! Purpose: [`Dispatcher`] implements the ports of `ordlane_primitives::batch` on whatever the machine offers. Today that
-//! is the portable CPU tier, spread over threads; every other tier joins behind the same interface.
+//! Purpose: [`Dispatcher`] implements the ports of `ordlane_primitives::batch` on whatever the machine offers. Today these
+//! are the CPU's tiers, spread over threads: AVX-512 and the SHA extensions where the CPU has them, found when the program
+//! runs, and the portable one everywhere. Every other tier joins behind the same interface.
 //!
 //! Invariant: no bit of any result depends on the tier, the number of threads or the size of a batch. The sequential
 //! implementation in `primitives` is the definition that the tests compare with.
@@ -26,8 +27,11 @@
 mod cpu;
 mod dispatcher;
 mod error;
+mod known_answers;
 mod lanes;
+mod tier;
 
 pub use dispatcher::{Backend, Dispatcher, DispatcherConfig};
 pub use error::DispatchError;
 pub use lanes::Lanes;
+pub use tier::{HashTier, SignatureTier, TierState, hash_tier_state, signature_tier_state};

@@ -1,0 +1,257 @@
+//! The CPU's tiers: which there are here, which of them may be used, and what they do.
+//!
+//! Invariant: a tier other than the portable one is used only where the CPU has its instructions and it has given every
+//! known answer right in this process.
+
+use std::sync::OnceLock;
+
+use ordlane_primitives::{Hash, batch::SignatureCheck};
+
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::{
+    ifma,
+    sha256::{ni::ShaNi, wide},
+    vector::{Ifma, Wide},
+};
+use crate::{Lanes, cpu::portable, known_answers};
+
+/// Who verifies signatures on the CPU. Every tier gives the same verdicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SignatureTier {
+    /// The rule itself, one signature after another. Every machine has it.
+    Portable,
+    /// Eight signatures at a time with AVX-512 IFMA.
+    Avx512Ifma,
+}
+
+/// Who hashes on the CPU. Every tier gives the same digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HashTier {
+    /// The crate `sha2`, one message after another. Every machine has it.
+    Portable,
+    /// Two messages of 64 bytes at a time with the SHA extensions; others as the portable one.
+    ShaNi,
+    /// Sixteen messages at a time with AVX-512, and 64-byte ones twice that.
+    Avx512,
+}
+
+impl SignatureTier {
+    /// All of them, the slowest first.
+    pub const ALL: [Self; 2] = [Self::Portable, Self::Avx512Ifma];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "cpu-portable",
+            Self::Avx512Ifma => "cpu-avx512-ifma",
+        }
+    }
+}
+
+impl HashTier {
+    /// All of them, the slowest first.
+    pub const ALL: [Self; 3] = [Self::Portable, Self::ShaNi, Self::Avx512];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "cpu-portable",
+            Self::ShaNi => "cpu-sha-ni",
+            Self::Avx512 => "cpu-avx512",
+        }
+    }
+}
+
+/// Whether a tier can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TierState {
+    /// It can.
+    Usable,
+    /// The CPU lacks its instructions.
+    Absent,
+    /// It gave a wrong answer in its self-test and is not used in this process.
+    Faulty,
+}
+
+/// A tier of signatures that may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Verifier {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Ifma(Ifma),
+}
+
+/// A tier of hashes that may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hasher {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    ShaNi(ShaNi),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Wide, Option<ShaNi>),
+}
+
+impl Verifier {
+    /// The tier, or why not.
+    pub(crate) fn of(tier: SignatureTier) -> Result<Self, TierState> {
+        match tier {
+            SignatureTier::Portable => Ok(Self::Portable),
+            #[cfg(target_arch = "x86_64")]
+            SignatureTier::Avx512Ifma => {
+                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
+                let verifier = Self::Ifma(Ifma::detect().ok_or(TierState::Absent)?);
+                let is_right = IS_RIGHT
+                    .get_or_init(|| known_answers::verifies(|checks| verifier.verify_here(checks)));
+                is_right.then_some(verifier).ok_or(TierState::Faulty)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            SignatureTier::Avx512Ifma => Err(TierState::Absent),
+        }
+    }
+
+    /// The fastest that there is.
+    pub(crate) fn fastest() -> Self {
+        let tiers = SignatureTier::ALL.into_iter().rev();
+        tiers
+            .filter_map(|tier| Self::of(tier).ok())
+            .next()
+            .unwrap_or(Self::Portable)
+    }
+
+    pub(crate) const fn tier(self) -> SignatureTier {
+        match self {
+            Self::Portable => SignatureTier::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(_) => SignatureTier::Avx512Ifma,
+        }
+    }
+
+    /// One verdict per check.
+    pub(crate) fn verify(self, lanes: &Lanes, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+        let chunk = match self {
+            Self::Portable => portable::SIGNATURES_PER_TASK,
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(_) => ifma::checks_per_task(checks.len(), lanes.threads()),
+        };
+        lanes.map_chunks(checks, chunk, |part| self.verify_here(part))
+    }
+
+    /// The same on the calling thread.
+    fn verify_here(self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+        match self {
+            Self::Portable => portable::verify(checks),
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(ifma) => ifma::verify(ifma, checks),
+        }
+    }
+}
+
+impl Hasher {
+    /// The tier, or why not.
+    pub(crate) fn of(tier: HashTier) -> Result<Self, TierState> {
+        #[cfg(target_arch = "x86_64")]
+        let check = |hasher: Self, is_right: &'static OnceLock<bool>| {
+            let is_right = is_right.get_or_init(|| {
+                known_answers::hashes(
+                    |pairs| hasher.hash_pairs_here(pairs),
+                    |messages| hasher.hash_messages_here(messages),
+                )
+            });
+            is_right.then_some(hasher).ok_or(TierState::Faulty)
+        };
+        match tier {
+            HashTier::Portable => Ok(Self::Portable),
+            #[cfg(target_arch = "x86_64")]
+            HashTier::ShaNi => {
+                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
+                let proof = ShaNi::detect().ok_or(TierState::Absent)?;
+                check(Self::ShaNi(proof), &IS_RIGHT)
+            }
+            #[cfg(target_arch = "x86_64")]
+            HashTier::Avx512 => {
+                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
+                let proof = Wide::detect().ok_or(TierState::Absent)?;
+                let rest = match Self::of(HashTier::ShaNi) {
+                    Ok(Self::ShaNi(proof)) => Some(proof),
+                    _ => None,
+                };
+                check(Self::Avx512(proof, rest), &IS_RIGHT)
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            HashTier::ShaNi | HashTier::Avx512 => Err(TierState::Absent),
+        }
+    }
+
+    /// The fastest that there is.
+    pub(crate) fn fastest() -> Self {
+        let tiers = HashTier::ALL.into_iter().rev();
+        tiers
+            .filter_map(|tier| Self::of(tier).ok())
+            .next()
+            .unwrap_or(Self::Portable)
+    }
+
+    pub(crate) const fn tier(self) -> HashTier {
+        match self {
+            Self::Portable => HashTier::Portable,
+            #[cfg(target_arch = "x86_64")]
+            Self::ShaNi(_) => HashTier::ShaNi,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(..) => HashTier::Avx512,
+        }
+    }
+
+    pub(crate) fn hash_pairs(self, lanes: &Lanes, pairs: &[[u8; 64]]) -> Vec<Hash> {
+        lanes.map_chunks(pairs, portable::DIGESTS_PER_TASK, |part| {
+            self.hash_pairs_here(part)
+        })
+    }
+
+    pub(crate) fn hash_messages(self, lanes: &Lanes, messages: &[&[u8]]) -> Vec<Hash> {
+        lanes.map_chunks(messages, portable::DIGESTS_PER_TASK, |part| {
+            self.hash_messages_here(part)
+        })
+    }
+
+    /// The same on the calling thread.
+    fn hash_pairs_here(self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+        match self {
+            Self::Portable => portable::hash_pairs(pairs),
+            #[cfg(target_arch = "x86_64")]
+            Self::ShaNi(proof) => proof.hash_all_pairs(pairs),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(proof, rest) => wide::hash_all_pairs(proof, pairs, |pairs| match rest {
+                Some(proof) => proof.hash_all_pairs(pairs),
+                None => portable::hash_pairs(pairs),
+            }),
+        }
+    }
+
+    /// The same on the calling thread.
+    fn hash_messages_here(self, messages: &[&[u8]]) -> Vec<Hash> {
+        match self {
+            Self::Portable => portable::hash_messages(messages),
+            #[cfg(target_arch = "x86_64")]
+            Self::ShaNi(_) => portable::hash_messages(messages),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(proof, _) => wide::hash_all_messages(proof, messages),
+        }
+    }
+}
+
+/// Whether a tier of signatures can be used here.
+#[must_use]
+pub fn signature_tier_state(tier: SignatureTier) -> TierState {
+    Verifier::of(tier).map_or_else(|state| state, |_| TierState::Usable)
+}
+
+/// Whether a tier of hashes can be used here.
+#[must_use]
+pub fn hash_tier_state(tier: HashTier) -> TierState {
+    Hasher::of(tier).map_or_else(|state| state, |_| TierState::Usable)
+}
