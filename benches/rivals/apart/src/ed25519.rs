@@ -9,30 +9,34 @@ use ed25519_zebra::{VerificationKey, VerificationKeyBytes, batch};
 use crate::signatures::Check;
 
 /// dalek, one by one.
-pub(crate) fn dalek(checks: &[Check<'_>]) -> Vec<bool> {
-    checks.iter().map(dalek_single).collect()
+pub(crate) fn dalek(checks: &[Check<'_>], verdicts: &mut [bool]) {
+    for (check, verdict) in checks.iter().zip(verdicts) {
+        *verdict = dalek_single(check);
+    }
 }
 
 /// zebra, one by one.
-pub(crate) fn zebra(checks: &[Check<'_>]) -> Vec<bool> {
-    checks.iter().map(zebra_single).collect()
+pub(crate) fn zebra(checks: &[Check<'_>], verdicts: &mut [bool]) {
+    for (check, verdict) in checks.iter().zip(verdicts) {
+        *verdict = zebra_single(check);
+    }
 }
 
 /// zebra, all at once.
-pub(crate) fn zebra_batch(checks: &[Check<'_>]) -> Vec<bool> {
+pub(crate) fn zebra_batch(checks: &[Check<'_>], verdicts: &mut [bool]) {
     let mut batch = batch::Verifier::new();
     for check in checks {
         let key = VerificationKeyBytes::from(*check.key);
         batch.queue((key, Signature::from_bytes(check.signature), check.message));
     }
     match batch.verify(rand::rng()) {
-        Ok(()) => vec![true; checks.len()],
-        Err(_) => zebra(checks),
+        Ok(()) => verdicts.fill(true),
+        Err(_) => zebra(checks, verdicts),
     }
 }
 
 /// dalek, all at once: another rule, by which a signature can be right in one batch and wrong in another.
-pub(crate) fn dalek_batch(checks: &[Check<'_>]) -> Vec<bool> {
+pub(crate) fn dalek_batch(checks: &[Check<'_>], verdicts: &mut [bool]) {
     let keys: Result<Vec<_>, _> = checks
         .iter()
         .map(|check| VerifyingKey::from_bytes(check.key))
@@ -43,8 +47,8 @@ pub(crate) fn dalek_batch(checks: &[Check<'_>]) -> Vec<bool> {
         .collect();
     let messages: Vec<_> = checks.iter().map(|check| check.message).collect();
     match keys.and_then(|keys| ed25519_dalek::verify_batch(&messages, &signatures, &keys)) {
-        Ok(()) => vec![true; checks.len()],
-        Err(_) => dalek(checks),
+        Ok(()) => verdicts.fill(true),
+        Err(_) => dalek(checks, verdicts),
     }
 }
 

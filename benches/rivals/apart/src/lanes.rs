@@ -1,7 +1,7 @@
 //! A batch spread over threads, in as many equal chunks.
 
-use rayon::iter::ParallelIterator;
-use rayon::slice::ParallelSlice;
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 /// Why there are no threads.
@@ -30,22 +30,25 @@ impl Lanes {
         Ok(Self { threads, pool })
     }
 
-    /// What `work` makes of the chunks, in order.
+    /// What `work` writes of the chunks, in order.
     pub(crate) fn map_chunks<T, R>(
         &self,
         items: &[T],
-        work: impl Fn(&[T]) -> Vec<R> + Sync,
+        work: impl Fn(&[T], &mut [R]) + Sync,
     ) -> Vec<R>
     where
         T: Sync,
-        R: Send + Clone,
+        R: Send + Clone + Default,
     {
+        let mut results = vec![R::default(); items.len()];
         let Some(pool) = &self.pool else {
-            return work(items);
+            work(items, &mut results);
+            return results;
         };
         let chunk = items.len().div_ceil(self.threads).max(1);
-        let parts: Vec<Vec<R>> = pool.install(|| items.par_chunks(chunk).map(&work).collect());
-        parts.concat()
+        let chunks = items.par_chunks(chunk).zip(results.par_chunks_mut(chunk));
+        pool.install(|| chunks.for_each(|(items, results)| work(items, results)));
+        results
     }
 }
 
@@ -59,7 +62,10 @@ mod tests {
             let lanes = Lanes::new(threads).unwrap();
             for length in [0, 1, 2, 3, 4, 100] {
                 let items: Vec<usize> = (0..length).collect();
-                assert_eq!(lanes.map_chunks(&items, <[usize]>::to_vec), items);
+                let copied = lanes.map_chunks(&items, |from, to: &mut [usize]| {
+                    to.copy_from_slice(from);
+                });
+                assert_eq!(copied, items);
             }
         }
     }

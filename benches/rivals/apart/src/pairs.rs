@@ -34,21 +34,19 @@ pub fn digest_of<T: AsRef<[u8]>>(digests: impl IntoIterator<Item = T>) -> [u8; 3
 }
 
 /// sha2's `digest`, pair by pair.
-pub(crate) fn sha2(pairs: &[[u8; 64]]) -> Vec<[u8; 32]> {
-    pairs
-        .iter()
-        .map(|pair| Sha256::digest(pair).into())
-        .collect()
+pub(crate) fn sha2(pairs: &[[u8; 64]], digests: &mut [[u8; 32]]) {
+    for (pair, digest) in pairs.iter().zip(digests) {
+        *digest = Sha256::digest(pair).into();
+    }
 }
 
 /// hashtree, all pairs in one call.
 #[cfg(feature = "hashtree")]
-pub(crate) fn hashtree(pairs: &[[u8; 64]]) -> Vec<[u8; 32]> {
-    let mut digests = vec![[0; 32]; pairs.len()];
+pub(crate) fn hashtree(pairs: &[[u8; 64]], digests: &mut [[u8; 32]]) {
+    debug_assert_eq!(pairs.len(), digests.len(), "hashtree does not look");
     hashtree_rs::hash(
         digests.as_flattened_mut(),
         pairs.as_flattened(),
         pairs.len(),
     );
-    digests
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{self, Taken};
 use crate::ed25519;
 use crate::lanes::Lanes;
 use crate::pairs::{self, PairsShape, digest_of};
-use crate::signatures::{Batch, SignatureShape};
+use crate::signatures::{Batch, Check, SignatureShape};
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -57,8 +58,8 @@ pub enum Outcome {
 pub struct Unsuited(pub Rival);
 
 /// What a rival is called with.
-type Ed25519 = fn(&[crate::Check<'_>]) -> Vec<bool>;
-type Sha256 = fn(&[[u8; 64]]) -> Vec<[u8; 32]>;
+type Ed25519 = fn(&[Check<'_>], &mut [bool]);
+type Sha256 = fn(&[[u8; 64]], &mut [[u8; 32]]);
 
 impl Work {
     /// Makes it.
@@ -83,17 +84,17 @@ impl Work {
     ///
     /// # Errors
     /// [`Unsuited`] when the rival is for other work, or is not in this build.
-    pub fn run(&self, rival: Rival, lanes: &Lanes) -> Result<(Outcome, crate::Taken), Unsuited> {
+    pub fn run(&self, rival: Rival, lanes: &Lanes) -> Result<(Outcome, Taken), Unsuited> {
         match self {
             Self::Signatures(batch) => {
                 let verify = verifier(rival).ok_or(Unsuited(rival))?;
                 let checks = batch.checks();
-                let (verdicts, taken) = crate::taken(|| lanes.map_chunks(&checks, verify));
+                let (verdicts, taken) = clock::taken(|| lanes.map_chunks(&checks, verify));
                 Ok((Outcome::Verdicts(verdicts), taken))
             }
             Self::Pairs(pairs) => {
                 let hash = hasher(rival).ok_or(Unsuited(rival))?;
-                let (digests, taken) = crate::taken(|| lanes.map_chunks(pairs, hash));
+                let (digests, taken) = clock::taken(|| lanes.map_chunks(pairs, hash));
                 Ok((Outcome::Digest(digest_of(digests)), taken))
             }
         }
