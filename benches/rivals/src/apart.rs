@@ -147,7 +147,7 @@ impl Build {
             Self::Hashtree => ("apart-hashtree", "hashtree"),
         };
         command
-            .args(["build", "--release", "--locked", "--quiet"])
+            .args(["build", "--release", "--locked"])
             .args(["--message-format", "json-render-diagnostics"])
             .args(["--manifest-path", &format!("{home}/Cargo.toml")])
             .args(["--package", "ordlane-rivals-apart"])

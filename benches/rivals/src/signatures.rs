@@ -55,6 +55,13 @@ struct SignatureRow {
 
 /// Measures every point and prints the report; `false` when two verdicts differed.
 pub(crate) fn compare(options: &SignatureOptions) -> Result<bool, CompareError> {
+    // What is called the default here is what this build has.
+    if cfg!(any(
+        curve25519_dalek_backend = "avx512",
+        target_feature = "avx512ifma"
+    )) {
+        eprintln!("compare was built with AVX-512 for everything, and so are the defaults");
+    }
     let mut apart = Apart::start_or_say(Build::Avx512);
     let header = Header {
         machine: Machine::this(),
