@@ -23,6 +23,27 @@ Figures, each a median over the rounds, with quartiles in brackets:
   p50, p99      when half, and 99 of 100, of the transactions were committed, from the start of the run
   outputs       whether the digests of all outputs, and of all writes in order, are those of sequential execution";
 
+/// What the columns of `signatures` mean.
+const SIGNATURE_FIGURES: &str = "\
+Figures, each a median over the rounds, with quartiles in brackets:
+  ours us        CPU time of all threads per signature
+  the others     the same of a rival, and how many times that of ours it is
+  dalek          from_bytes and verify, with the AVX-512 backend
+  dalek default  the same as a user gets it without flags
+  zebra          from bytes one by one, and all at once, with the AVX-512 backend
+  dalek batch    verify_batch, with the AVX-512 backend: another rule, whose verdict on a signature can depend on others
+  wrong/right    of --invalid: CPU time of ours over that of the same batch without corrupted signatures
+  verdicts       whether all find the corrupted signatures and no others, in every round
+A batch of a rival that fails is checked one by one; that counts. --json has all rivals in both builds, and wall times.";
+
+/// What the columns of `merkle` mean.
+const MERKLE_FIGURES: &str = "\
+Figures, each a median over the rounds, with quartiles in brackets:
+  ours ns     CPU time of all threads per pair
+  the others  the same of a rival, and how many times that of ours it is
+  digests     whether all digests are equal, in every round
+--json has wall times, too.";
+
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -33,6 +54,20 @@ pub(crate) enum Command {
     /// round follow each other in changing order in one process; making the executor and collecting the outputs count.
     #[command(after_long_help = FIGURES)]
     Scheduler(SchedulerOptions),
+    /// Batches of signature checks beside ed25519-dalek and ed25519-zebra, all from bytes.
+    ///
+    /// Lists are separated by commas and every combination is measured. The runs of a round follow each other in changing
+    /// order. dalek and zebra above it are measured as users get them by default and with dalek's AVX-512 backend, which
+    /// takes a build of its own: that is made at the first call and run in a process apart, in turn with the rest.
+    #[command(after_long_help = SIGNATURE_FIGURES)]
+    Signatures(SignatureOptions),
+    /// SHA-256 of pairs of hashes beside sha2 and hashtree.
+    ///
+    /// Lists are separated by commas and every combination is measured. The runs of a round follow each other in changing
+    /// order. hashtree is built at the first call, which takes make and a C compiler, and runs in a process apart, in turn
+    /// with the rest.
+    #[command(after_long_help = MERKLE_FIGURES)]
+    Merkle(MerkleOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.
@@ -65,12 +100,75 @@ pub(crate) struct SchedulerOptions {
     /// Measures the whole grid, but for the lists that are given.
     #[arg(long)]
     pub(crate) grid: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// Settings of `signatures`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct SignatureOptions {
+    /// Signatures per batch.
+    #[arg(long, value_delimiter = ',', default_value = "1024", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: Vec<u32>,
+    /// Length of every message, in bytes.
+    #[arg(long, value_delimiter = ',', default_value = "32")]
+    pub(crate) message_bytes: Vec<u32>,
+    /// Threads that share a batch.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Vec<u32>,
+    /// Share of signatures of which one bit is flipped, at most 1; the same batch without is then measured, too
+    #[arg(long, value_delimiter = ',', value_parser = share)]
+    pub(crate) invalid: Vec<f64>,
+    /// Exponent of the Zipf law by which senders sign; without it every signature has a sender of its own
+    #[arg(long, value_parser = exponent)]
+    pub(crate) zipf: Option<f64>,
+    /// Measured rounds per point, after one that is thrown away.
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// Settings of `merkle`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MerkleOptions {
+    /// Pairs per batch.
+    #[arg(long, value_delimiter = ',', default_value = "100000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pairs: Vec<u32>,
+    /// Threads that share a batch.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Vec<u32>,
+    /// Measured rounds per point, after one that is thrown away.
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// The form of what is printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct OutputOptions {
     /// Prints JSON: an object, or an array if there are several points.
     #[arg(long, conflicts_with = "markdown")]
     pub(crate) json: bool,
     /// Prints a table in Markdown.
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+/// A share that is not zero.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("a share is a number above 0 and at most 1".to_owned()),
+    }
+}
+
+fn exponent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(exponent) if (0.0..=10.0).contains(&exponent) => Ok(exponent),
+        _ => Err("an exponent is a number from 0 to 10".to_owned()),
+    }
 }
 
 /// A mode of the executor.
@@ -93,4 +191,64 @@ pub(crate) enum SharedKey {
     Add,
     /// Reads it and writes it back with one more.
     Write,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Cli, Command, MerkleOptions, SignatureOptions};
+
+    fn signatures(arguments: &[&str]) -> Option<SignatureOptions> {
+        let arguments = ["compare", "signatures"].iter().chain(arguments);
+        match Cli::try_parse_from(arguments).ok()?.command {
+            Command::Signatures(options) => Some(options),
+            _ => None,
+        }
+    }
+
+    fn merkle(arguments: &[&str]) -> Option<MerkleOptions> {
+        let arguments = ["compare", "merkle"].iter().chain(arguments);
+        match Cli::try_parse_from(arguments).ok()?.command {
+            Command::Merkle(options) => Some(options),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn without_options_there_is_a_batch_on_one_thread() {
+        let options = signatures(&[]).unwrap();
+        assert_eq!(options.batch, [1024]);
+        assert_eq!(options.message_bytes, [32]);
+        assert_eq!(options.threads, [1]);
+        assert!(options.invalid.is_empty() && options.zipf.is_none());
+        let options = merkle(&[]).unwrap();
+        assert_eq!((options.pairs, options.threads), (vec![100_000], vec![1]));
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let options = signatures(&["--message-bytes", "32,200,1024", "--invalid", "0.001,0.5"]);
+        let options = options.unwrap();
+        assert_eq!(options.message_bytes, [32, 200, 1024]);
+        assert_eq!(options.invalid, [0.001, 0.5]);
+    }
+
+    #[test]
+    fn numbers_without_a_meaning_are_refused() {
+        for share in ["0", "1.1", "-1", "NaN", "half"] {
+            assert!(signatures(&["--invalid", share]).is_none(), "{share}");
+        }
+        for exponent in ["-1", "NaN", "11", "inf"] {
+            assert!(signatures(&["--zipf", exponent]).is_none(), "{exponent}");
+        }
+        for option in ["--batch", "--threads", "--rounds"] {
+            assert!(signatures(&[option, "0"]).is_none(), "{option}");
+            assert!(signatures(&[option, "1"]).is_some(), "{option}");
+        }
+        for option in ["--pairs", "--threads", "--rounds"] {
+            assert!(merkle(&[option, "0"]).is_none(), "{option}");
+        }
+        assert!(signatures(&["--json", "--markdown"]).is_none());
+    }
 }

@@ -1,11 +1,12 @@
 //! `compare scheduler --fee-key`: what it costs that every transaction adds to one key, as to a fee account.
 
 use crate::cli::{SchedulerOptions, SharedKey};
+use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::{Spread, Taken, now, spin_rounds_per_us, taken};
 use crate::points::{Point, Progress, points};
 use crate::report::{Form, Report};
-use crate::scheduler::{CompareError, checked, header, mode, run, shape};
+use crate::scheduler::{checked, header, mode, run, shape};
 use crate::workload::{Shape, Transfer, digest, transfers};
 
 /// One point, without the fee key and with it.
@@ -33,7 +34,10 @@ pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> 
     let machine = Machine::this();
     let points = points(options, &machine);
     let rounds_per_us = spin_rounds_per_us();
-    let mut report = Report::new(Form::of(options), header(options, machine, rounds_per_us));
+    let mut report = Report::new(
+        Form::of(options.output),
+        header(options, machine, rounds_per_us),
+    );
     let mut progress = Progress::new(&points, options.rounds, now());
     for point in points {
         progress.begin(&point);

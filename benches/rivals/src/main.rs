@@ -1,12 +1,17 @@
-//! `compare`: measures ours beside what it is measured against, interleaved in one process, and prints ratios.
+//! `compare`: measures ours beside what it is measured against, interleaved, and prints ratios.
 
+mod apart;
 mod cli;
+mod contest;
+mod error;
 mod fee_key;
 mod machine;
 mod measure;
+mod merkle;
 mod points;
 mod report;
 mod scheduler;
+mod signatures;
 mod workload;
 
 use std::process::ExitCode;
@@ -18,6 +23,8 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         cli::Command::Scheduler(options) if options.fee_key => fee_key::compare(options),
         cli::Command::Scheduler(options) => scheduler::compare(options),
+        cli::Command::Signatures(options) => signatures::compare(options),
+        cli::Command::Merkle(options) => merkle::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,47 +4,15 @@ use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+pub(crate) use ordlane_rivals_apart::{Taken, now, taken};
 use rustix::time::{ClockId, Timespec, clock_gettime};
-
-/// What one run took.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) wall_s: f64,
-    /// CPU time of all threads of the process.
-    pub(crate) cpu_s: f64,
-}
-
-impl Taken {
-    /// What both took.
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            wall_s: self.wall_s + other.wall_s,
-            cpu_s: self.cpu_s + other.cpu_s,
-        }
-    }
-}
-
-/// Runs `work` once and says what it took.
-pub(crate) fn taken<T>(work: impl FnOnce() -> T) -> (T, Taken) {
-    let cpu = clock_gettime(ClockId::ProcessCPUTime);
-    let wall = now();
-    let result = work();
-    let wall_s = wall.elapsed().as_secs_f64();
-    let cpu_s = seconds(clock_gettime(ClockId::ProcessCPUTime)) - seconds(cpu);
-    (result, Taken { wall_s, cpu_s })
-}
 
 /// A clock that counts nanoseconds from now on.
 pub(crate) fn clock_ns() -> impl Fn() -> u64 {
     let start = now();
     move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a measurement needs the clock")]
-pub(crate) fn now() -> Instant {
-    Instant::now()
 }
 
 #[expect(

@@ -158,7 +158,9 @@ mod tests {
 
     fn of(arguments: &[&str], cores: usize) -> Vec<Point> {
         let cli = Cli::parse_from(["compare", "scheduler"].iter().chain(arguments));
-        let Command::Scheduler(options) = cli.command;
+        let Command::Scheduler(options) = cli.command else {
+            panic!("this is the scheduler's command");
+        };
         let cpu = String::new();
         points(&options, &Machine { cpu, cores })
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::SchedulerOptions;
+use crate::cli::OutputOptions;
 use crate::fee_key::FeeRow;
 use crate::machine::Machine;
 use crate::measure::Spread;
@@ -10,22 +10,49 @@ use crate::points::Point;
 
 /// What holds for all points.
 #[derive(Clone, Debug)]
-pub(crate) struct Header {
+pub(crate) struct Header<S> {
     pub(crate) machine: Machine,
-    pub(crate) mode: &'static str,
     pub(crate) rounds: u32,
+    pub(crate) setup: S,
+}
+
+impl<S: Setup> Header<S> {
+    fn line(&self, title: &str) -> String {
+        format!(
+            "{}, {} cores; {}, medians of {} rounds with quartiles; {}",
+            self.machine.cpu,
+            self.machine.cores,
+            title.replace("{mode}", self.setup.mode()),
+            self.rounds,
+            self.setup.note()
+        )
+    }
+}
+
+/// How a comparison is set up.
+pub(crate) trait Setup {
+    /// What stands for `{mode}` in titles.
+    fn mode(&self) -> &str;
+    /// What a reader must know besides.
+    fn note(&self) -> String;
+}
+
+/// The scheduler's mode, and the work that transactions do.
+#[derive(Clone, Debug)]
+pub(crate) struct Spinning {
+    pub(crate) mode: &'static str,
     /// Spin rounds that one thread does in a microsecond.
     pub(crate) iterations_per_us: f64,
 }
 
-impl Header {
-    fn line(&self, title: &str) -> String {
+impl Setup for Spinning {
+    fn mode(&self) -> &str {
+        self.mode
+    }
+
+    fn note(&self) -> String {
         format!(
-            "{}, {} cores; {}, medians of {} rounds with quartiles; I = {:.1} spin rounds per us of thread CPU time",
-            self.machine.cpu,
-            self.machine.cores,
-            title.replace("{mode}", self.mode),
-            self.rounds,
+            "I = {:.1} spin rounds per us of thread CPU time",
             self.iterations_per_us
         )
     }
@@ -40,10 +67,10 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    pub(crate) fn of(options: &SchedulerOptions) -> Self {
-        match options {
-            SchedulerOptions { json: true, .. } => Self::Json,
-            SchedulerOptions { markdown: true, .. } => Self::Markdown,
+    pub(crate) const fn of(output: OutputOptions) -> Self {
+        match output {
+            OutputOptions { json: true, .. } => Self::Json,
+            OutputOptions { markdown: true, .. } => Self::Markdown,
             _ => Self::Table,
         }
     }
@@ -55,22 +82,22 @@ pub(crate) trait Row {
     const TITLE: &'static str;
     /// The titles of the columns, with the widths that they take.
     const COLUMNS: &'static [(&'static str, usize)];
+    type Setup: Setup;
     type Json: Serialize;
 
     fn cells(&self) -> Vec<String>;
-    fn json(&self, header: &Header) -> Self::Json;
+    fn json(&self, header: &Header<Self::Setup>) -> Self::Json;
 }
 
 /// Rows that are printed as they come, or at the end where it is JSON.
-#[derive(Debug)]
-pub(crate) struct Report<R> {
+pub(crate) struct Report<R: Row> {
     form: Form,
-    header: Header,
+    header: Header<R::Setup>,
     rows: Vec<R>,
 }
 
 impl<R: Row> Report<R> {
-    pub(crate) fn new(form: Form, header: Header) -> Self {
+    pub(crate) fn new(form: Form, header: Header<R::Setup>) -> Self {
         Self {
             form,
             header,
@@ -209,6 +236,7 @@ impl Row for SchedulerRow {
         ("p99 us", 8),
         ("outputs", 7),
     ];
+    type Setup = Spinning;
     type Json = SchedulerJson;
 
     fn cells(&self) -> Vec<String> {
@@ -230,17 +258,17 @@ impl Row for SchedulerRow {
         ]
     }
 
-    fn json(&self, header: &Header) -> SchedulerJson {
+    fn json(&self, header: &Header<Spinning>) -> SchedulerJson {
         SchedulerJson {
             cpu: header.machine.cpu.clone(),
             cores: header.machine.cores,
-            mode: header.mode,
+            mode: header.setup.mode,
             accounts: self.point.accounts,
             txs: self.point.txs,
             cost_us: self.point.cost_us,
             threads: self.point.threads,
             rounds: header.rounds,
-            iterations_per_us: header.iterations_per_us,
+            iterations_per_us: header.setup.iterations_per_us,
             outputs_equal: self.outputs_equal,
             wall_ratio: self.wall_ratio.median,
             wall_ratio_quartiles: self.wall_ratio.quartiles(),
@@ -302,6 +330,7 @@ impl Row for FeeRow {
         ("runs/tx with", 12),
         ("outputs", 7),
     ];
+    type Setup = Spinning;
     type Json = FeeJson;
 
     fn cells(&self) -> Vec<String> {
@@ -320,17 +349,17 @@ impl Row for FeeRow {
         ]
     }
 
-    fn json(&self, header: &Header) -> FeeJson {
+    fn json(&self, header: &Header<Spinning>) -> FeeJson {
         FeeJson {
             cpu: header.machine.cpu.clone(),
             cores: header.machine.cores,
-            mode: header.mode,
+            mode: header.setup.mode,
             accounts: self.point.accounts,
             txs: self.point.txs,
             cost_us: self.point.cost_us,
             threads: self.point.threads,
             rounds: header.rounds,
-            iterations_per_us: header.iterations_per_us,
+            iterations_per_us: header.setup.iterations_per_us,
             outputs_equal: self.outputs_equal,
             fee_key_wall_ratio: self.wall_ratio.median,
             fee_key_wall_ratio_quartiles: self.wall_ratio.quartiles(),
@@ -344,11 +373,11 @@ impl Row for FeeRow {
     }
 }
 
-fn equal(outputs_equal: bool) -> String {
+pub(crate) fn equal(outputs_equal: bool) -> String {
     if outputs_equal { "equal" } else { "DIFFER" }.to_owned()
 }
 
-fn spread(spread: Spread, digits: usize) -> String {
+pub(crate) fn spread(spread: Spread, digits: usize) -> String {
     let [lower, upper] = spread.quartiles();
     format!(
         "{:.digits$} ({lower:.digits$}-{upper:.digits$})",

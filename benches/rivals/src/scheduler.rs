@@ -3,17 +3,18 @@
 use std::convert::Infallible;
 
 use ordlane_scheduler::{
-    Base, Config, ConfigError, Delta, Executor, Flow, Mode, Options, OutOfBounds, RunError, Sink,
-    Stop, Summary, Trace, TxIndex, View, Vm,
+    Base, Config, Delta, Executor, Flow, Mode, Options, OutOfBounds, Sink, Stop, Summary, Trace,
+    TxIndex, View, Vm,
 };
 
 use crate::cli::{self, SchedulerOptions, SharedKey};
+use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::{
     Spread, Taken, clock_ns, handoff_ns, machine_parallelism, now, spin_rounds_per_us, taken,
 };
 use crate::points::{Point, Progress, points};
-use crate::report::{Form, Header, Report, SchedulerRow};
+use crate::report::{Form, Header, Report, SchedulerRow, Spinning};
 use crate::workload::{
     Account, Made, Shape, Transfer, apply, digest, made_by_loop, pure_loop, transfers,
 };
@@ -21,29 +22,15 @@ use crate::workload::{
 /// Each thread spins so long, in microseconds, when the machine's own parallelism is measured.
 const PARALLELISM_SPIN_US: u32 = 10_000;
 
-/// Why there is no comparison.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum CompareError {
-    /// The executor could not be made.
-    #[error("the executor: {0}")]
-    Config(#[from] ConfigError),
-    /// The block could not be run.
-    #[error("the run: {0}")]
-    Run(#[from] RunError<Infallible>),
-    /// The block names an account that is not there.
-    #[error("the accounts do not fit in memory")]
-    Accounts,
-    /// The result could not be printed.
-    #[error("the report: {0}")]
-    Report(#[from] serde_json::Error),
-}
-
 /// Measures every point and prints the report; `false` when two results differed.
 pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> {
     let machine = Machine::this();
     let points = points(options, &machine);
     let rounds_per_us = spin_rounds_per_us();
-    let mut report = Report::new(Form::of(options), header(options, machine, rounds_per_us));
+    let mut report = Report::new(
+        Form::of(options.output),
+        header(options, machine, rounds_per_us),
+    );
     let mut progress = Progress::new(&points, options.rounds, now());
     for point in points {
         progress.begin(&point);
@@ -54,16 +41,23 @@ pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> 
     Ok(report.rows().iter().all(|row| row.outputs_equal))
 }
 
-pub(crate) fn header(options: &SchedulerOptions, machine: Machine, rounds_per_us: f64) -> Header {
+pub(crate) fn header(
+    options: &SchedulerOptions,
+    machine: Machine,
+    iterations_per_us: f64,
+) -> Header<Spinning> {
+    let mode = match options.mode {
+        cli::Mode::Parallel => "parallel",
+        cli::Mode::Auto => "auto",
+        cli::Mode::Sequential => "sequential",
+    };
     Header {
         machine,
-        mode: match options.mode {
-            cli::Mode::Parallel => "parallel",
-            cli::Mode::Auto => "auto",
-            cli::Mode::Sequential => "sequential",
-        },
         rounds: options.rounds,
-        iterations_per_us: rounds_per_us,
+        setup: Spinning {
+            mode,
+            iterations_per_us,
+        },
     }
 }
 
