@@ -6,9 +6,9 @@
 //! - A product has the limbs z_k, the sum of low halves (below 2^52) of a_i b_j with i + j = k and twice the sum of high
 //!   halves with i + j = k - 1, for 2^52 is twice 2^51. There are at most 5 of each, so z_k < 15 * 2^52.
 //! - The upper five limbs are folded in by 2^255 = 19: at most 1 + 19 * 14 units of 2^52 (one at k = 0; four low and five
-//!   high halves at k = 5), so a product is below [`PRODUCT`] = 2^60.1.
-//! - Differences add a multiple of p whose limbs are at least what is subtracted: [`BIAS`] is 2^11 p, at least
-//!   2^62 - 2^16, which is above three products. So every sum of at most one product or doubled product and one bias is
+//!   high halves at k = 5), so a product is below 2^60.1.
+//! - Differences add a multiple of p whose limbs are at least what is subtracted: 2^11 p, at least
+//!   2^62 - 2^16 ([`BIAS_SHIFT`]), which is above three products. So every sum of at most one product or doubled product and one bias is
 //!   below 2^63.3 and does not wrap.
 //! - Carrying v < 2^64: each limb keeps 51 bits and gets the carry of the one below, less than 2^13, or 19 times that of
 //!   the highest, less than 2^17.3. So the result is below 2^51 + 2^18 < 2^52.
