@@ -30,7 +30,8 @@ fn next_block(store: &StateStore) -> BlockCommit {
     changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
     let tree = store
         .tree()
-        .update(&hash_changes(&changes, &Sequential), &Sequential);
+        .update(&hash_changes(&changes, &Sequential), &Sequential)
+        .unwrap();
     let header = BlockHeader {
         version: BLOCK_VERSION,
         chain_id: ChainId(1),
@@ -62,7 +63,7 @@ fn next_block(store: &StateStore) -> BlockCommit {
             .map(|i| sha256(&[height.to_be_bytes(), u64::from(i).to_be_bytes()].concat()))
             .collect(),
         changes,
-        tree,
+        tree: Some(tree),
     }
 }
 

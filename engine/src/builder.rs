@@ -9,7 +9,7 @@ use std::{
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
 use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
-use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, Tree};
+use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage};
 
 use crate::{
     Engine, EngineError, SystemError, engine::Durable, execute::Runner, layer::Layers, seal,
@@ -123,7 +123,7 @@ fn begin(
             new: Some(value),
         })
         .collect();
-    let tree = seal::update_tree(&Tree::empty(), &changes, dispatcher);
+    let tree = seal::update_tree(&store.tree(), &changes, dispatcher)?;
     let header = genesis.header(tree.root(), dispatcher);
     let block = Block {
         header,
@@ -136,7 +136,7 @@ fn begin(
         receipts_bytes: codec::encode(&Receipts::default()),
         tx_ids: Vec::new(),
         changes,
-        tree,
+        tree: Some(tree),
     })?;
     Ok(())
 }

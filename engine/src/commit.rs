@@ -54,7 +54,7 @@ impl Engine {
             receipts_bytes: codec::encode(&receipts),
             tx_ids,
             changes: layer.changes.clone(),
-            tree: layer.tree.clone(),
+            tree: Some(layer.tree.clone()),
         };
         self.store.commit(commit).map_err(SystemError::from)?;
         layer.detach();

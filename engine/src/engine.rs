@@ -299,7 +299,7 @@ impl Engine {
         let (tx_ids, transactions) = select(verified, &included);
         seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
         let changes = seal::changes(&writes, &parent.state)?;
-        let tree = seal::update_tree(&parent.tree, &changes, &self.dispatcher);
+        let tree = seal::update_tree(&parent.tree, &changes, &self.dispatcher)?;
         let body = seal::Body {
             state_root: tree.root(),
             transactions_root: transactions_root

@@ -72,8 +72,12 @@ pub(crate) fn changes(
 }
 
 /// The parent's tree with the changes in it.
-pub(crate) fn update_tree(parent: &Tree, changes: &[Change], dispatcher: &Dispatcher) -> Tree {
-    parent.update(&hash_changes(changes, dispatcher), dispatcher)
+pub(crate) fn update_tree(
+    parent: &Tree,
+    changes: &[Change],
+    dispatcher: &Dispatcher,
+) -> Result<Tree, SystemError> {
+    Ok(parent.update(&hash_changes(changes, dispatcher), dispatcher)?)
 }
 
 /// The root of the full bytes of transactions.

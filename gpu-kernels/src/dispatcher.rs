@@ -123,6 +123,10 @@ impl BatchHasher for Dispatcher {
     fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash> {
         self.hasher.hash_messages(&self.lanes, messages)
     }
+
+    fn scatter(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
+        self.lanes.scatter(parts, part);
+    }
 }
 
 #[cfg(test)]

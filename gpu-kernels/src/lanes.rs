@@ -90,6 +90,17 @@ impl Lanes {
         }
         items.chunks(chunk).flat_map(map).collect()
     }
+
+    /// Calls `part` with every number below `parts`, each once.
+    pub fn scatter(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
+        #[cfg(feature = "rayon")]
+        if let Some(pool) = self.pool.as_ref().filter(|_| parts > 1) {
+            use rayon::prelude::*;
+            pool.install(|| (0..parts).into_par_iter().for_each(part));
+            return;
+        }
+        (0..parts).for_each(part);
+    }
 }
 
 impl fmt::Debug for Lanes {

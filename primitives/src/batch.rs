@@ -36,6 +36,12 @@ pub trait BatchHasher: Send + Sync + fmt::Debug {
 
     /// The digests of messages of any length, in order: values and list leaves.
     fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash>;
+
+    /// Calls `part` with every number below `parts`, each once, on whatever threads this hasher has, and returns when all
+    /// calls have. For work that hashes many small batches, of which each waits for another one.
+    fn scatter(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {
+        (0..parts).for_each(part);
+    }
 }
 
 /// One after another, on the calling thread: the definition that all other implementations must equal.

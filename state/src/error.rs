@@ -80,6 +80,15 @@ pub enum StateError {
     /// An earlier write failed, so what is on disk is not known. Open the store again.
     #[error("the store refuses to work since a write failed; open it again")]
     Poisoned,
+    /// Another block was committed in place of the one that the tree comes from.
+    #[error("another block was committed in place of the one that the tree comes from")]
+    StaleTree,
+    /// The state layer came to a point that it cannot come to.
+    #[error("a defect in the state layer: {what}")]
+    Internal {
+        /// Where it happened, in words.
+        what: &'static str,
+    },
     /// The block's height is not the one above the tip.
     #[error("block {actual} was to be committed, the next one is {expected}")]
     WrongHeight {
@@ -158,6 +167,8 @@ impl StateError {
             | Self::AccessDenied { .. }
             | Self::Io { .. }
             | Self::Poisoned
+            | Self::StaleTree
+            | Self::Internal { .. }
             | Self::WrongHeight { .. }
             | Self::WrongParent { .. }
             | Self::WrongRoot { .. }

@@ -5,8 +5,8 @@
 //!
 //! Invariants:
 //! - what [`StateStore::commit`] has acknowledged survives a crash, or opening says which blocks are missing;
-//! - opening rebuilds the tree from the values and compares its root: a store is exactly right or refused, never
-//!   repaired in silence and never overwritten;
+//! - opening compares the root of the tree with the tip's, and every page of the tree is compared with its parent when
+//!   it is read: a store is right or refused, never repaired in silence and never overwritten;
 //! - a failed write poisons the store until it is opened again;
 //! - no backend changes a root or a value.
 //!
@@ -42,5 +42,5 @@ pub use reverse_diff::{MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff};
 #[cfg(feature = "fjall")]
 pub use storage::{FjallOptions, FjallStorage};
 pub use storage::{MemoryStorage, Space, Storage, Visit, Witness, WriteBatch, WriteEntry};
-pub use store::{BlockCommit, BlockMark, FORMAT_VERSION, Proven, StateStore, Tip};
+pub use store::{BlockCommit, BlockMark, FORMAT_VERSION, Proven, StateStore, StoreOptions, Tip};
 pub use tree::{LeafChange, Tree};

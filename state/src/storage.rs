@@ -34,19 +34,22 @@ pub enum Space {
     BlockHash,
     /// Transaction id to height and index.
     TxIndex,
-    /// What the store says about itself: its format and its tip.
+    /// Depth and path of a page of the tree to its nodes.
+    Page,
+    /// What the store says about itself: its format, its tip, and the block whose pages it has.
     Meta,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Flat,
         Self::Rev,
         Self::Block,
         Self::Receipts,
         Self::BlockHash,
         Self::TxIndex,
+        Self::Page,
         Self::Meta,
     ];
 
@@ -60,6 +63,7 @@ impl Space {
             Self::Receipts => "receipts",
             Self::BlockHash => "block_hash",
             Self::TxIndex => "tx_index",
+            Self::Page => "page",
             Self::Meta => "meta",
         }
     }

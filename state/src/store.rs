@@ -21,14 +21,18 @@ use ordlane_primitives::{
     tree,
 };
 
-use crate::{ReverseDiff, Space, StateError, Storage, Tree};
+use crate::{ReverseDiff, Space, StateError, Storage, Tree, WriteBatch};
 
 mod commit;
 mod keys;
+mod options;
+mod pages;
 mod recovery;
 
 pub use commit::BlockCommit;
 pub use keys::FORMAT_VERSION;
+pub use options::StoreOptions;
+use pages::PageWriter;
 
 /// Which block: its height and its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,14 +97,22 @@ pub struct Proven {
 /// [`tree`](Self::tree) stay at the last acknowledged block, everything else returns [`StateError::Poisoned`], until the
 /// store is dropped and opened again.
 pub struct StateStore {
-    storage: Arc<dyn Storage>,
+    core: Arc<Core>,
     hasher: Arc<dyn BatchHasher>,
-    head: RwLock<Head>,
     committing: Mutex<()>,
+    writer: PageWriter,
+}
+
+/// What the store shares with the thread that writes pages.
+#[derive(Debug)]
+struct Core {
+    storage: Arc<dyn Storage>,
+    /// The tree is settled whenever this is not locked for writing.
+    head: RwLock<Head>,
     poisoned: AtomicBool,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Head {
     tip: Option<Tip>,
     tree: Tree,
@@ -109,9 +121,10 @@ struct Head {
 impl StateStore {
     /// Opens what a storage holds, or begins anew when it holds nothing. One store at a time works on a storage.
     ///
-    /// Reads every value of the state, rebuilds the tree and compares its root with the tip's; compares the tip's block
-    /// with its hash, and the tip with the storage's [`Witness`](crate::Witness). This is the recovery after a crash, too.
-    /// Nothing is repaired: a store that is not exactly right is refused and left as it is.
+    /// Takes the tree's stored pages, applies what the blocks after them have changed, and compares the root with the
+    /// tip's; where no pages are stored, reads every value. Compares the tip's block with its hash, and the tip with the
+    /// storage's [`Witness`](crate::Witness). This is the recovery after a crash, too. Nothing is repaired: a store that
+    /// is not right is refused and left as it is. A page that was not needed is compared when it is read.
     ///
     /// # Errors
     /// [`StateError::Damaged`], [`StateError::LostBlocks`] and [`StateError::UnknownFormat`] for a store that is not
@@ -120,26 +133,58 @@ impl StateStore {
         storage: Arc<dyn Storage>,
         hasher: Arc<dyn BatchHasher>,
     ) -> Result<Self, StateError> {
-        let head = recovery::recover(storage.as_ref(), hasher.as_ref())?;
-        Ok(Self {
+        Self::open_with(storage, hasher, StoreOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// Those of [`StateStore::open`].
+    pub fn open_with(
+        storage: Arc<dyn Storage>,
+        hasher: Arc<dyn BatchHasher>,
+        options: StoreOptions,
+    ) -> Result<Self, StateError> {
+        let head = recovery::recover(&storage, &hasher, &options)?;
+        let core = Arc::new(Core {
             storage,
-            hasher,
             head: RwLock::new(head),
-            committing: Mutex::new(()),
             poisoned: AtomicBool::new(false),
+        });
+        Ok(Self {
+            writer: PageWriter::start(&core, options),
+            core,
+            hasher,
+            committing: Mutex::new(()),
         })
     }
 
     /// The last acknowledged block, or none before the genesis block.
     #[must_use]
     pub fn tip(&self) -> Option<Tip> {
-        self.head().tip
+        self.core.head().tip
     }
 
-    /// The tree at the tip. It stays what it is when further blocks are committed.
+    /// The tree at the tip. Once a block is committed that does not come from it, it is stale.
     #[must_use]
     pub fn tree(&self) -> Tree {
-        self.head().tree
+        self.core.head().tree
+    }
+
+    /// How much memory the pages of the tree take, in bytes: at most the limit in [`StoreOptions`], and those that are
+    /// not written yet.
+    #[must_use]
+    pub fn tree_bytes(&self) -> usize {
+        self.core.head().tree.resident_bytes()
+    }
+
+    /// Writes all pages of the tree that are not in the storage yet. The store does so by itself from time to time;
+    /// afterwards it opens fastest.
+    ///
+    /// # Errors
+    /// Any error of the storage, which poisons the store.
+    pub fn write_pages(&self) -> Result<(), StateError> {
+        self.writer.write_now()
     }
 
     /// The hasher that the store was opened with.
@@ -163,9 +208,10 @@ impl StateStore {
     /// the tree is [`StateError::Damaged`].
     pub fn prove(&self, raw_key: &[u8]) -> Result<Proven, StateError> {
         let path = tree::path_of(raw_key);
-        let proven = self.try_prove(raw_key, &path)?;
-        if proven.agrees(&path) {
-            return Ok(proven);
+        match self.try_prove(raw_key, &path) {
+            Ok(proven) if proven.agrees(&path) => return Ok(proven),
+            Ok(_) | Err(StateError::StaleTree) => {}
+            Err(error) => return Err(error),
         }
         // A commit had written the value but not yet moved the head: once it is done the two agree.
         let _no_commit = self.lock_commits()?;
@@ -234,17 +280,9 @@ impl StateStore {
         self.tip().is_some_and(|tip| height <= tip.height)
     }
 
-    fn head(&self) -> Head {
-        // The head is replaced as a whole, so a panic elsewhere never leaves half of one.
-        self.head
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.check_healthy()?;
-        self.storage.get(space, key)
+        self.core.check_healthy()?;
+        self.core.storage.get(space, key)
     }
 
     /// What every block up to the tip has; a block that lacks it is damage and not an absence.
@@ -261,16 +299,38 @@ impl StateStore {
     }
 
     fn try_prove(&self, raw_key: &[u8], path: &Hash) -> Result<Proven, StateError> {
-        let Head { tip, tree } = self.head();
+        let Head { tip, tree } = self.core.head();
         Ok(Proven {
             tip,
             value: self.get(Space::Flat, raw_key)?,
-            proof: tree.prove(path),
+            proof: tree.prove(path)?,
         })
     }
 
+    /// Waits for the commit in progress. A commit that panicked has left the storage in an unknown state.
+    fn lock_commits(&self) -> Result<MutexGuard<'_, ()>, StateError> {
+        let guard = self.committing.lock().map_err(|_| StateError::Poisoned)?;
+        self.core.check_healthy()?;
+        Ok(guard)
+    }
+}
+
+impl Core {
+    fn head(&self) -> Head {
+        // The head is replaced as a whole, so a panic elsewhere never leaves half of one.
+        self.head
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn dirty_bytes(&self) -> usize {
+        let head = self.head.read().unwrap_or_else(PoisonError::into_inner);
+        head.tree.dirty_bytes()
+    }
+
     fn check_healthy(&self) -> Result<(), StateError> {
-        // Pairs with the store in `commit`; the flag guards no other memory.
+        // Pairs with the store in `poison`; the flag guards no other memory.
         if self.poisoned.load(Ordering::Acquire) {
             Err(StateError::Poisoned)
         } else {
@@ -278,11 +338,13 @@ impl StateStore {
         }
     }
 
-    /// Waits for the commit in progress. A commit that panicked has left the storage in an unknown state.
-    fn lock_commits(&self) -> Result<MutexGuard<'_, ()>, StateError> {
-        let guard = self.committing.lock().map_err(|_| StateError::Poisoned)?;
-        self.check_healthy()?;
-        Ok(guard)
+    /// Writes a batch. A clean failure and an unknown outcome cannot be told apart, so both stop the store.
+    fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        self.storage.write(batch).inspect_err(|_| self.poison())
+    }
+
+    fn poison(&self) {
+        self.poisoned.store(true, Ordering::Release);
     }
 }
 
@@ -304,7 +366,7 @@ impl fmt::Debug for StateStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StateStore")
             .field("tip", &self.tip())
-            .field("storage", &self.storage)
+            .field("storage", &self.core.storage)
             .finish_non_exhaustive()
     }
 }

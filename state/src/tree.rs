@@ -1,31 +1,44 @@
-//! The authenticated tree, in memory.
+//! The authenticated tree.
 //!
-//! Purpose: a binary sparse Merkle tree that is *persistent*: an update shares all it does not touch with its parent, and
-//! a copy costs one pointer, so that many uncommitted blocks can hang on one parent and be dropped at will.
+//! Purpose: a binary sparse Merkle tree whose nodes lie in pages, in memory as far as they fit, the others in the store.
+//!
+//! A tree is *persistent*: an update gives a new tree that holds the pages it changed and shares all others with its
+//! parent, so that many uncommitted blocks can hang on one parent and be dropped at will. What is shared by all is the
+//! newest *settled* tree, that of the last committed block; a tree that something else was settled in place of answers
+//! [`StateError::StaleTree`].
 //!
 //! Invariants: the rule of [`ordlane_primitives::tree`] and nothing else decides a root, so two trees with the same
 //! leaves have the same root whatever their history; a lone leaf sits as high as it can; nothing recurses deeper than the
-//! 256 bits of a path, dropping included.
-//!
-//! A node holds the hashes of its children beside the pointers to them: hashing a node touches no other memory.
+//! 256 bits of a path; a page that is read from the store is compared with the hash that its parent has of it.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
     codec::Bounded,
     proof::{StateProof, Terminal},
-    tree::{EMPTY, bit},
+    tree::{EMPTY, bit, is_leaf},
 };
 
+mod page;
+mod pages;
 mod update;
+
+pub(crate) use self::pages::{Backing, DirtyPages};
+use self::{
+    page::{Node, Page, PageId},
+    pages::{PageChange, Pages, Version, part_of},
+};
+use crate::StateError;
 
 /// A change of one leaf: its path, and the hash of its new value or none when the leaf goes.
 pub type LeafChange = (Hash, Option<Hash>);
 
 /// How many leaves [`Tree::from_leaves`] adds at a time; bounds the memory it needs beside the tree and its input.
 const LEAVES_PER_STEP: usize = 1 << 16;
+/// How many updates a tree looks through, newest first, before they are made one.
+const MAX_OVERLAYS: usize = 16;
 
 /// A state tree: immutable, cheap to clone, and sharing what it has in common with the tree it came from.
 ///
@@ -35,61 +48,125 @@ const LEAVES_PER_STEP: usize = 1 << 16;
 ///
 /// let parent = Tree::empty();
 /// let leaf = (tree::path_of(b"key"), Some(tree::value_hash(b"value")));
-/// let child = parent.update(&[leaf], &Sequential);
-/// let proof = child.prove(&leaf.0);
+/// let child = parent.update(&[leaf], &Sequential)?;
+/// let proof = child.prove(&leaf.0)?;
 /// assert_eq!(proof.verify(&child.root(), b"key", Some(b"value")), Ok(()));
 /// assert_eq!(parent.root(), tree::EMPTY);
+/// # Ok::<(), ordlane_state::StateError>(())
 /// ```
 #[derive(Clone)]
 pub struct Tree {
-    top: Link,
+    pages: Arc<Pages>,
+    /// The settled version that the overlays lie on.
+    base: Version,
+    /// Newest first.
+    overlays: Vec<Arc<Overlay>>,
     root: Hash,
+    /// The only leaf, if there is just one; it is in no page.
+    lone: Option<Leaf>,
 }
 
-#[derive(Clone)]
-enum Link {
-    Empty,
-    Leaf(Arc<Leaf>),
-    Internal(Arc<Internal>),
-}
-
+/// A leaf and its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Leaf {
-    path: Hash,
-    value_hash: Hash,
+    node: Node,
+    hash: Hash,
 }
 
-struct Internal {
-    left_hash: Hash,
-    right_hash: Hash,
-    left: Link,
-    right: Link,
+/// What one update changed, or several that were made one.
+struct Overlay {
+    version: Version,
+    /// The versions that were made one with this.
+    covered: Vec<Version>,
+    /// By chunk, each ascending.
+    pages: Vec<Vec<PageChange>>,
+}
+
+impl Overlay {
+    fn find(&self, id: PageId) -> Option<&Option<Page>> {
+        let part = self.pages.get(part_of(id))?;
+        let at = part.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        part.get(at).map(|(_, page)| page)
+    }
+
+    fn covers(&self, version: Version) -> bool {
+        self.version == version || self.covered.contains(&version)
+    }
+}
+
+/// A tree's pages, while what is settled stays as it is.
+struct View<'a> {
+    pages: &'a Pages,
+    overlays: &'a [Arc<Overlay>],
+}
+
+impl View<'_> {
+    /// The page `id`, whose top node has the hash `top`.
+    fn page(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
+        match self.overlays.iter().find_map(|overlay| overlay.find(id)) {
+            Some(Some(page)) => Ok(page.clone()),
+            Some(None) => Err(StateError::damaged(
+                "the tree leads to a page that it has removed",
+            )),
+            None => self.pages.page(id, top),
+        }
+    }
 }
 
 impl Tree {
-    /// The tree without leaves; its root is 32 zero bytes.
+    /// The tree without leaves; its root is 32 zero bytes. It and what comes of it live in memory.
     #[must_use]
-    pub const fn empty() -> Self {
+    pub fn empty() -> Self {
+        Self::on(None, EMPTY, None)
+    }
+
+    /// A settled tree over a store that has its pages.
+    pub(crate) fn stored(backing: Backing, top: &StoredTop) -> Self {
+        let lone = top.lone.as_ref().map(|message| Leaf {
+            node: Node::from_message(message),
+            hash: top.root,
+        });
+        Self::on(Some(backing), top.root, lone)
+    }
+
+    fn on(backing: Option<Backing>, root: Hash, lone: Option<Leaf>) -> Self {
+        let base = Version::next();
         Self {
-            top: Link::Empty,
-            root: EMPTY,
+            pages: Arc::new(Pages::new(backing, base)),
+            base,
+            overlays: Vec::new(),
+            root,
+            lone,
         }
     }
 
     /// The tree with these leaves, paths and value hashes, in any order; of two with one path the later holds.
     ///
     /// Hashes in wide batches; needs the tree, the list and little more memory.
-    #[must_use]
-    pub fn from_leaves(mut leaves: Vec<(Hash, Hash)>, hasher: &dyn BatchHasher) -> Self {
+    ///
+    /// # Errors
+    /// None in fact: the tree lives in memory.
+    pub fn from_leaves(
+        leaves: Vec<(Hash, Hash)>,
+        hasher: &dyn BatchHasher,
+    ) -> Result<Self, StateError> {
+        Self::empty().fill(leaves, hasher)
+    }
+
+    /// This tree with so many leaves more, settled step by step.
+    pub(crate) fn fill(
+        self,
+        mut leaves: Vec<(Hash, Hash)>,
+        hasher: &dyn BatchHasher,
+    ) -> Result<Self, StateError> {
         leaves.sort_by_key(|(path, _)| *path);
-        leaves
-            .chunks(LEAVES_PER_STEP)
-            .fold(Self::empty(), |tree, step| {
-                let changes: Vec<LeafChange> = step
-                    .iter()
-                    .map(|(path, value_hash)| (*path, Some(*value_hash)))
-                    .collect();
-                tree.update(&changes, hasher)
-            })
+        leaves.chunks(LEAVES_PER_STEP).try_fold(self, |tree, step| {
+            let changes: Vec<LeafChange> = step
+                .iter()
+                .map(|(path, value_hash)| (*path, Some(*value_hash)))
+                .collect();
+            tree.update(&changes, hasher)?.settle()
+        })
     }
 
     /// The root: 32 bytes that commit to every leaf.
@@ -102,40 +179,237 @@ impl Tree {
     ///
     /// `changes` ascend by path, each path once, as [`hash_changes`](crate::hash_changes) returns them. Others are put
     /// in order first, and of several changes of one path the last holds. Removing what is absent changes nothing.
-    /// All leaves are hashed in one batch, then all nodes of a level in one batch, deepest first.
-    #[must_use]
-    pub fn update(&self, changes: &[LeafChange], hasher: &dyn BatchHasher) -> Self {
-        update::update(self, changes, hasher)
+    /// Leaves are hashed in batches, then all nodes of a level, deepest first, in parts that
+    /// [`BatchHasher::scatter`] spreads over threads.
+    ///
+    /// # Errors
+    /// [`StateError::StaleTree`] when another block was committed in place of this tree's; what the storage reports, and
+    /// [`StateError::Damaged`], when a page cannot be read.
+    pub fn update(
+        &self,
+        changes: &[LeafChange],
+        hasher: &dyn BatchHasher,
+    ) -> Result<Self, StateError> {
+        let settled = self.pages.reading();
+        let newer = self.newer_than(*settled)?;
+        let view = View {
+            pages: &self.pages,
+            overlays: newer,
+        };
+        let updated = update::update(&view, &self.root, self.lone.as_ref(), changes, hasher)?;
+        if updated.root == self.root {
+            return Ok(self.clone());
+        }
+        let base = if newer.len() == self.overlays.len() {
+            self.base
+        } else {
+            *settled
+        };
+        drop(settled);
+        let overlay = Overlay {
+            version: Version::next(),
+            covered: Vec::new(),
+            pages: updated.pages,
+        };
+        let overlays = iter::once(Arc::new(overlay))
+            .chain(newer.iter().cloned())
+            .collect();
+        Ok(Self {
+            pages: Arc::clone(&self.pages),
+            base,
+            overlays: joined(overlays),
+            root: updated.root,
+            lone: updated.lone,
+        })
     }
 
     /// The proof of what the tree holds at a path: a value, or none.
-    #[must_use]
-    pub fn prove(&self, path: &Hash) -> StateProof {
-        let mut siblings = Vec::new();
-        let mut link = &self.top;
-        while let Link::Internal(node) = link {
-            let (sibling, child) = if bit(path, siblings.len()) {
-                (node.left_hash, &node.right)
-            } else {
-                (node.right_hash, &node.left)
-            };
-            siblings.push(sibling);
-            link = child;
-        }
-        let terminal = match link {
-            Link::Leaf(leaf) => Terminal::Leaf {
-                path: leaf.path,
-                value_hash: leaf.value_hash,
-            },
-            Link::Empty | Link::Internal(_) => Terminal::Empty,
+    ///
+    /// # Errors
+    /// As [`Tree::update`].
+    pub fn prove(&self, path: &Hash) -> Result<StateProof, StateError> {
+        let settled = self.pages.reading();
+        let view = View {
+            pages: &self.pages,
+            overlays: self.newer_than(*settled)?,
         };
+        let mut siblings = Vec::new();
+        let mut terminal = self.lone.map(|leaf| leaf.node);
+        let mut hash = self.root;
+        while is_internal(&hash) {
+            let id = PageId::at(siblings.len(), path);
+            let page = view.page(id, &hash)?;
+            let mut position: usize = 1;
+            while is_internal(&hash) && position >> id.height() == 0 {
+                let Node { left, right } = *node_at(&page, position)?;
+                let is_right = bit(path, siblings.len());
+                let (sibling, child) = if is_right {
+                    (left, right)
+                } else {
+                    (right, left)
+                };
+                siblings.push(sibling);
+                hash = child;
+                position = (position << 1) | usize::from(is_right);
+            }
+            if is_leaf(&hash) {
+                terminal = Some(*node_at(&page, position)?);
+            }
+        }
+        let terminal = terminal.map_or(Terminal::Empty, |leaf| Terminal::Leaf {
+            path: leaf.left,
+            value_hash: leaf.right,
+        });
         let siblings = Bounded::new(siblings);
         debug_assert!(siblings.is_ok(), "no node lies deeper than a path has bits");
-        StateProof {
+        Ok(StateProof {
             siblings: siblings.unwrap_or_default(),
             terminal,
+        })
+    }
+
+    /// Makes this the tree that all others of its kind share their pages with, and returns it as that.
+    pub(crate) fn settle(&self) -> Result<Self, StateError> {
+        let version = self.version();
+        self.pages.settle(version, |settled| {
+            let newer = self.newer_than(settled)?;
+            Ok(newer
+                .iter()
+                .rev()
+                .map(|overlay| &overlay.pages[..])
+                .collect())
+        })?;
+        Ok(Self {
+            pages: Arc::clone(&self.pages),
+            base: version,
+            overlays: Vec::new(),
+            root: self.root,
+            lone: self.lone,
+        })
+    }
+
+    /// Whether this tree comes from what `other`, which is settled, has come to, and can be settled in its place.
+    pub(crate) fn follows(&self, other: &Self) -> Result<(), StateError> {
+        if !Arc::ptr_eq(&self.pages, &other.pages) {
+            return Err(StateError::StaleTree);
+        }
+        self.newer_than(*self.pages.reading()).map(|_| ())
+    }
+
+    /// The settled pages that are not in the store.
+    pub(crate) fn dirty_pages(&self) -> DirtyPages {
+        self.pages.dirty()
+    }
+
+    /// How much memory [`Self::dirty_pages`] take, in bytes.
+    pub(crate) fn dirty_bytes(&self) -> usize {
+        self.pages.dirty_bytes()
+    }
+
+    /// How much memory all settled pages take, in bytes.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        self.pages.resident_bytes()
+    }
+
+    /// These pages are in the store now.
+    pub(crate) fn pages_written(&self, pages: &DirtyPages) {
+        self.pages.written(pages);
+    }
+
+    /// There may be a page under this key in the store. If it is not the tree's it is removed with the next pages that
+    /// are written.
+    pub(crate) fn drop_stored(&self, key: &[u8]) {
+        if let Some(id) = PageId::from_key(key) {
+            self.pages.drop_stored(id);
         }
     }
+
+    /// What is to be stored beside the pages.
+    pub(crate) fn stored_top(&self) -> StoredTop {
+        StoredTop {
+            root: self.root,
+            lone: self.lone.map(|leaf| leaf.node.message()),
+        }
+    }
+
+    fn version(&self) -> Version {
+        self.overlays
+            .first()
+            .map_or(self.base, |overlay| overlay.version)
+    }
+
+    /// The overlays that are not settled, newest first.
+    fn newer_than(&self, settled: Version) -> Result<&[Arc<Overlay>], StateError> {
+        if settled == self.base {
+            return Ok(&self.overlays);
+        }
+        let at = self
+            .overlays
+            .iter()
+            .position(|overlay| overlay.covers(settled))
+            .ok_or(StateError::StaleTree)?;
+        // One that was made of several lies over the settled one as a whole, and says the same where both speak.
+        let whole = self
+            .overlays
+            .get(at)
+            .is_some_and(|overlay| overlay.version == settled);
+        let newer = if whole { at } else { at.saturating_add(1) };
+        Ok(self.overlays.get(..newer).unwrap_or_default())
+    }
+}
+
+/// What the store keeps of a tree beside its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StoredTop {
+    pub(crate) root: Hash,
+    /// The message of the only leaf, if there is just one.
+    pub(crate) lone: Option<[u8; 64]>,
+}
+
+impl StoredTop {
+    /// That of the tree without leaves.
+    pub(crate) const EMPTY: Self = Self {
+        root: EMPTY,
+        lone: None,
+    };
+}
+
+fn is_internal(hash: &Hash) -> bool {
+    *hash != EMPTY && !is_leaf(hash)
+}
+
+fn node_at(page: &Page, position: usize) -> Result<&Node, StateError> {
+    page.node(position)
+        .ok_or_else(|| StateError::damaged("a page of the tree lacks a node that it leads to"))
+}
+
+/// Makes too many overlays one.
+fn joined(overlays: Vec<Arc<Overlay>>) -> Vec<Arc<Overlay>> {
+    let Some(newest) = overlays.first().filter(|_| overlays.len() > MAX_OVERLAYS) else {
+        return overlays;
+    };
+    let covered = overlays
+        .iter()
+        .skip(1)
+        .flat_map(|overlay| iter::once(overlay.version).chain(overlay.covered.iter().copied()))
+        .collect();
+    let pages = (0..newest.pages.len())
+        .map(|part| {
+            let changes = overlays
+                .iter()
+                .filter_map(|overlay| overlay.pages.get(part));
+            let mut joined: Vec<PageChange> = changes.flatten().cloned().collect();
+            // Stable, so the newest of each comes first and stays.
+            joined.sort_by_key(|(id, _)| *id);
+            joined.dedup_by_key(|(id, _)| *id);
+            joined
+        })
+        .collect();
+    vec![Arc::new(Overlay {
+        version: newest.version,
+        covered,
+        pages,
+    })]
 }
 
 impl Default for Tree {

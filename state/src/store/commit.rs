@@ -1,13 +1,13 @@
 //! Committing a block: check everything, write once, attest, then move the head.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::sync::PoisonError;
 
 use ordlane_primitives::{BlockHeader, Hash, TxId, codec, limits::MAX_BLOCK_TXS};
 
 use super::{Head, StateStore, Tip, keys, next_height};
 use crate::{
     Change, MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff, Space, StateError, Tree,
-    WriteBatch, change::check_changes,
+    WriteBatch, change::check_changes, hash_changes,
 };
 
 /// Everything that one block leaves behind.
@@ -24,44 +24,50 @@ pub struct BlockCommit {
     /// What the block changes, strictly ascending by key. The caller answers for the old values: they are those at the
     /// tip, as the executor read them.
     pub changes: Vec<Change>,
-    /// The tip's tree after these changes.
-    pub tree: Tree,
+    /// The tip's tree after these changes, if the caller has it; otherwise the store makes it.
+    pub tree: Option<Tree>,
 }
 
 impl StateStore {
     /// Makes a block the new tip. Returns when it is durable.
     ///
     /// Everything goes in one atomic write: values, their reverse diff, the block, its receipts, the indices, the tip.
-    /// The caller answers for the tree being the tip's tree after the changes, and for the old values; the tree's root
-    /// is compared with the header's, and with the values at the next opening.
+    /// The caller answers for the old values and, where it gives one, for the tree being the tip's tree after the changes;
+    /// the tree's root is compared with the header's.
     ///
     /// # Errors
     /// [`StateError::WrongHeight`] and [`StateError::WrongParent`] when the block does not stand on the tip,
-    /// [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
+    /// [`StateError::StaleTree`], [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
     /// when it is not what it says: nothing was written. Any error of the storage poisons the store, and
     /// [`StateError::Poisoned`] is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
         let _no_other = self.lock_commits()?;
-        let tip = self.check(&block)?;
-        let tree = block.tree.clone();
+        let (tip, tree) = self.check(&block)?;
         let batch = batch_of(block, &tip);
-        // A clean failure and an unknown outcome cannot be told apart, so both stop the store.
-        self.storage
-            .write(batch)
-            .and_then(|()| self.storage.attest(&tip.mark()))
-            .inspect_err(|_| self.poisoned.store(true, Ordering::Release))?;
-        let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
-        *head = Head {
-            tip: Some(tip),
-            tree,
-        };
-        Ok(())
+        self.core.write(batch)?;
+        self.core
+            .storage
+            .attest(&tip.mark())
+            .inspect_err(|_| self.core.poison())?;
+        {
+            let mut head = self
+                .core
+                .head
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *head = Head {
+                tip: Some(tip),
+                tree: tree.settle()?,
+            };
+        }
+        self.writer.committed(tip.height)
     }
 
-    /// Checks that the block stands on the tip and is what it says; returns the tip that it will be.
-    fn check(&self, block: &BlockCommit) -> Result<Tip, StateError> {
-        let BlockCommit { header, tree, .. } = block;
-        let tip = self.tip();
+    /// Checks that the block stands on the tip and is what it says; returns the tip that it will be, and its tree.
+    fn check(&self, block: &BlockCommit) -> Result<(Tip, Tree), StateError> {
+        let header = &block.header;
+        let head = self.core.head();
+        let tip = head.tip;
         let expected = next_height(tip.map(|tip| tip.height));
         if expected != Some(header.number) {
             return Err(StateError::WrongHeight {
@@ -76,6 +82,18 @@ impl StateStore {
                 actual: header.parent_hash,
             });
         }
+        check_changes(&block.changes)?;
+        let tree = match &block.tree {
+            Some(tree) => {
+                tree.follows(&head.tree)?;
+                tree.clone()
+            }
+            None => {
+                let hasher = self.hasher.as_ref();
+                let leaves = hash_changes(&block.changes, hasher);
+                head.tree.update(&leaves, hasher)?
+            }
+        };
         if header.state_root != tree.root() {
             return Err(StateError::WrongRoot {
                 header: header.state_root,
@@ -87,7 +105,6 @@ impl StateStore {
                 height: header.number,
             });
         }
-        check_changes(&block.changes)?;
         let diff_bytes = ReverseDiff::encoded_bytes(&block.changes);
         check_size("transactions", block.tx_ids.len(), MAX_BLOCK_TXS)?;
         check_size("changes", block.changes.len(), MAX_BLOCK_CHANGES)?;
@@ -98,11 +115,12 @@ impl StateStore {
         ] {
             check_size(what, bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
         }
-        Ok(Tip {
+        let tip = Tip {
             height: header.number,
             block_hash: header.hash(),
             state_root: header.state_root,
-        })
+        };
+        Ok((tip, tree))
     }
 }
 

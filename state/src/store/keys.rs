@@ -11,6 +11,8 @@ pub const FORMAT_VERSION: u32 = 1;
 pub(super) const FORMAT: &[u8] = b"format";
 /// The key in `meta` of the tip.
 pub(super) const TIP: &[u8] = b"tip";
+/// The key in `meta` of the mark of the tree's pages.
+pub(super) const PAGES: &[u8] = b"pages";
 
 pub(super) const fn height_key(height: BlockHeight) -> [u8; 8] {
     height.0.to_be_bytes()

@@ -1,9 +1,9 @@
 //! Opening: what a storage holds becomes a tip and a tree, or an error.
 //!
-//! Invariant: everything that the tip claims is compared with what is there. The tree is rebuilt from the values, a
-//! bounded part of them at a time.
+//! Invariant: what the tip claims is compared with what is there. The tree is that of the stored pages with the changes
+//! of later blocks applied, or, where there are none, it is rebuilt from the values, a bounded part of them at a time.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 use ordlane_primitives::{
     BlockHeader, Hash,
@@ -13,13 +13,26 @@ use ordlane_primitives::{
     tree::EMPTY,
 };
 
-use super::{FORMAT_VERSION, Head, Tip, header_of, keys, next_height};
-use crate::{BlockMark, Space, StateError, Storage, Tree, Witness, WriteBatch, change::paths_of};
+use super::{
+    FORMAT_VERSION, Head, StoreOptions, Tip, header_of, keys, next_height,
+    pages::{PagesMark, read_mark},
+};
+use crate::{
+    BlockMark, Change, ReverseDiff, Space, StateError, Storage, Tree, Witness, WriteBatch,
+    change::paths_of,
+    hash_changes,
+    tree::{Backing, StoredTop},
+};
 
 /// How many bytes of keys and values are read before they are hashed together.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
-pub(super) fn recover(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result<Head, StateError> {
+pub(super) fn recover(
+    shared: &Arc<dyn Storage>,
+    hasher: &Arc<dyn BatchHasher>,
+    options: &StoreOptions,
+) -> Result<Head, StateError> {
+    let storage = shared.as_ref();
     let witness = storage.witness()?;
     let formatted = check_format(storage)?;
     let tip = read_tip(storage)?;
@@ -28,11 +41,20 @@ pub(super) fn recover(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result
     }
     let header = tip.map(|tip| read_header(storage, &tip)).transpose()?;
     check_witness(witness, tip.as_ref(), header.as_ref())?;
-    let tree = rebuild(storage, hasher)?;
+    let backing = Backing {
+        storage: Arc::clone(shared),
+        hasher: Arc::clone(hasher),
+        cache_bytes: options.cache_bytes,
+    };
+    let tree = match (&tip, read_mark(storage)?) {
+        (Some(tip), Some(mark)) => advance(backing, tip, &mark)?,
+        (None, Some(_)) => return Err(StateError::damaged("it has pages of a tree and no tip")),
+        (_, None) => rebuild(backing)?,
+    };
     let expected = tip.map_or(EMPTY, |tip| tip.state_root);
     if tree.root() != expected {
         return Err(StateError::damaged(format!(
-            "its values have root {}, its tip has {expected}",
+            "its tree has root {}, its tip has {expected}",
             tree.root()
         )));
     }
@@ -151,8 +173,50 @@ fn is_next(
         && header.parent_hash == parent
 }
 
+/// The tree of the stored pages with what later blocks have changed: their values at the tip.
+fn advance(backing: Backing, tip: &Tip, mark: &PagesMark) -> Result<Tree, StateError> {
+    if mark.height > tip.height {
+        return Err(StateError::damaged(format!(
+            "its tree is that of block {}, its tip is block {}",
+            mark.height, tip.height
+        )));
+    }
+    let storage = Arc::clone(&backing.storage);
+    let hasher = Arc::clone(&backing.hasher);
+    let mut keys_changed = BTreeSet::new();
+    let mut height = mark.height;
+    while height < tip.height {
+        height = next_height(Some(height)).unwrap_or(tip.height);
+        let diff = storage
+            .get(Space::Rev, &keys::height_key(height))?
+            .ok_or_else(|| {
+                StateError::damaged(format!("block {height} has no entry in {}", Space::Rev))
+            })?;
+        let diff: ReverseDiff = codec::decode(&diff).map_err(|source| {
+            StateError::damaged_by(format!("the reverse diff of block {height}"), source)
+        })?;
+        keys_changed.extend(diff.entries().iter().map(|(key, _)| key.clone()));
+    }
+    let changes = keys_changed
+        .into_iter()
+        .map(|key| {
+            let new = storage.get(Space::Flat, key.as_bytes())?;
+            Ok(Change {
+                key,
+                old: None,
+                new,
+            })
+        })
+        .collect::<Result<Vec<Change>, StateError>>()?;
+    Tree::stored(backing, &mark.top())
+        .update(&hash_changes(&changes, hasher.as_ref()), hasher.as_ref())?
+        .settle()
+}
+
 /// The tree of all values. Keys and values are held a few megabytes at a time; beside the tree, 64 bytes per leaf are.
-fn rebuild(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result<Tree, StateError> {
+fn rebuild(backing: Backing) -> Result<Tree, StateError> {
+    let storage = Arc::clone(&backing.storage);
+    let hasher = Arc::clone(&backing.hasher);
     let mut leaves = Vec::new();
     let mut chunk: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let mut chunk_bytes: usize = 0;
@@ -167,7 +231,7 @@ fn rebuild(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result<Tree, Stat
             .saturating_add(value.len());
         chunk.push((key.to_vec(), value.to_vec()));
         if chunk_bytes >= CHUNK_BYTES {
-            hash_chunk(&mut chunk, &mut leaves, hasher);
+            hash_chunk(&mut chunk, &mut leaves, hasher.as_ref());
             chunk_bytes = 0;
         }
         ControlFlow::Continue(())
@@ -175,8 +239,14 @@ fn rebuild(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result<Tree, Stat
     if oversized {
         return Err(StateError::damaged("a key or a value is above its limit"));
     }
-    hash_chunk(&mut chunk, &mut leaves, hasher);
-    Ok(Tree::from_leaves(leaves, hasher))
+    hash_chunk(&mut chunk, &mut leaves, hasher.as_ref());
+    let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher.as_ref())?;
+    // Pages that were written without a mark, or whose mark is gone, say nothing.
+    storage.scan(Space::Page, &[], &mut |key, _| {
+        tree.drop_stored(key);
+        ControlFlow::Continue(())
+    })?;
+    Ok(tree)
 }
 
 fn hash_chunk(

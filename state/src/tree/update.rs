@@ -1,229 +1,642 @@
 //! Applying a batch of changes.
 //!
-//! First the new shape is found from the top down, without hashing an internal node; then each level is hashed in one
-//! batch, from the deepest up. Nodes of one level are created and used in the same order, left to right, so a parent
-//! takes its unfinished children off the front of the level below.
+//! Sixty-four chunks of paths, by their top six bits, are independent of each other below the page at the root, so parts
+//! of whole chunks are worked on by different threads. In each, the new shape is found from the top down without hashing
+//! an internal node, in copies of the pages that change; then all nodes of a level are hashed in one batch, from the
+//! deepest up, and each digest goes into its parent. The page at the root comes last.
+//!
+//! Recursion goes as deep as a path has bits. Source: the order of work is that of NOMT's page walker, by levels.
 
-use std::{borrow::Cow, sync::Arc, vec};
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "positions are below the number of positions in a page, chunks below 64, and the rest are indices of what was pushed"
+)]
+
+use std::{
+    borrow::Cow,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
     limits::MAX_TREE_DEPTH,
-    tree::{EMPTY, as_internal, as_leaf, bit},
+    tree::{EMPTY, as_internal, as_leaf, bit, is_leaf},
 };
 
-use super::{Internal, Leaf, LeafChange, Link, Tree};
+use super::{
+    Leaf, LeafChange, View,
+    page::{MAX_POSITIONS, Node, Page, PageId, Position},
+    pages::{CHUNKS, PageChange},
+};
+use crate::StateError;
 
-pub(super) fn update(tree: &Tree, changes: &[LeafChange], hasher: &dyn BatchHasher) -> Tree {
-    let ordered = in_order(changes);
-    let prepared = prepare(&ordered, hasher);
-    let top = Old {
-        link: &tree.top,
-        hash: tree.root,
-    };
-    let mut shape = Shape::default();
-    let child = shape.build(top, 0, &prepared);
-    let Finished { link, hash } = shape.finish(child, hasher);
-    Tree {
-        top: link,
-        root: hash,
-    }
+/// The depth at which the chunks begin.
+const CHUNK_DEPTH: usize = 6;
+/// How many changes are worth a thread of their own.
+const CHANGES_PER_PART: usize = 128;
+
+/// What an update makes of a tree.
+pub(super) struct Updated {
+    pub(super) root: Hash,
+    /// The only leaf, if there is just one.
+    pub(super) lone: Option<Leaf>,
+    /// By chunk, ascending; the page at the root comes after the chunks.
+    pub(super) pages: Vec<Vec<PageChange>>,
 }
 
-/// A subtree whose hash is known.
-#[derive(Clone)]
-struct Finished {
-    link: Link,
-    hash: Hash,
-}
-
-impl Finished {
-    const EMPTY: Self = Self {
-        link: Link::Empty,
-        hash: EMPTY,
-    };
-}
-
-/// A subtree of the tree before the update. It is borrowed: counting references touches memory that is not needed.
-#[derive(Clone, Copy)]
-struct Old<'a> {
-    link: &'a Link,
-    hash: Hash,
-}
-
-impl Old<'_> {
-    const EMPTY: Old<'static> = Old {
-        link: &Link::Empty,
-        hash: EMPTY,
-    };
-
-    fn kept(self) -> Child {
-        Child::Finished(Finished {
-            link: self.link.clone(),
-            hash: self.hash,
-        })
-    }
-}
-
-/// A change with its leaf hashed.
-struct Prepared {
-    path: Hash,
-    leaf: Option<Finished>,
-}
-
-/// A subtree in the new shape.
-enum Child {
-    /// One that was kept, or a new leaf, or nothing.
-    Finished(Finished),
-    /// The next internal node of the level below, still to be hashed.
-    Unfinished,
-}
-
-struct Unfinished {
-    left: Child,
-    right: Child,
-}
-
-#[derive(Default)]
-struct Shape {
-    /// The internal nodes to hash, by depth, each level from left to right.
-    levels: Vec<Vec<Unfinished>>,
-}
-
-impl Shape {
-    /// The subtree at `depth` after `changes`, all of which lie in it.
-    fn build(&mut self, old: Old<'_>, depth: usize, changes: &[Prepared]) -> Child {
-        match (changes, old.link) {
-            ([], _) => return old.kept(),
-            ([change], Link::Empty) => return Child::Finished(leaf_of(change)),
-            ([change], Link::Leaf(leaf)) if leaf.path == change.path => {
-                return Child::Finished(leaf_of(change));
-            }
-            ([change], Link::Leaf(_)) if change.leaf.is_none() => return old.kept(),
-            // Paths differ within their 256 bits, so nothing is left to part below them.
-            ([.., last], _) if depth >= MAX_TREE_DEPTH => {
-                debug_assert!(false, "changes with one path come here only once");
-                return Child::Finished(leaf_of(last));
-            }
-            _ => {}
+pub(super) fn update(
+    view: &View<'_>,
+    root: &Hash,
+    lone: Option<&Leaf>,
+    changes: &[LeafChange],
+    hasher: &dyn BatchHasher,
+) -> Result<Updated, StateError> {
+    let changes = in_order(changes);
+    let mut top = Top::open(view, root, lone)?;
+    let parts = parts_of(&changes);
+    let outcomes: Vec<Mutex<Option<Result<Done, StateError>>>> =
+        parts.iter().map(|_| Mutex::new(None)).collect();
+    hasher.scatter(parts.len(), &|index| {
+        let done = Part::run(view, &top.chunks, &changes[parts[index].clone()], hasher);
+        *outcomes[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(done);
+    });
+    let mut pages: Vec<Vec<PageChange>> = vec![Vec::new(); CHUNKS + 1];
+    for outcome in outcomes {
+        let done = outcome
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ok_or(StateError::Internal {
+                what: "a part of an update of the tree was not worked on",
+            })??;
+        for (chunk, subtree, changed) in done {
+            top.set(chunk, subtree);
+            pages[chunk] = changed;
         }
-        let (old_left, old_right) = children(old, depth);
-        let (left, right) =
-            changes.split_at(changes.partition_point(|change| !bit(&change.path, depth)));
-        let below = depth.saturating_add(1);
-        let left = self.build(old_left, below, left);
-        let right = self.build(old_right, below, right);
-        self.join(old, depth, left, right)
+    }
+    let (root, lone, changed) = top.close(hasher);
+    pages[CHUNKS].extend(changed);
+    Ok(Updated { root, lone, pages })
+}
+
+/// Chunks with changes: which, what they have become, and their pages.
+type Done = Vec<(usize, Subtree, Vec<PageChange>)>;
+
+/// A whole subtree with a known hash. The nodes of one with internal nodes are in its pages.
+#[derive(Clone, Copy, Debug, Default)]
+enum Subtree {
+    #[default]
+    Empty,
+    Leaf(Leaf),
+    Inner(Hash),
+}
+
+/// A subtree before the update, while pages are worked on. Leaves are numbers into the list of leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Old {
+    Empty,
+    Leaf(usize),
+    Inner(Hash),
+}
+
+/// A subtree after the update.
+#[derive(Clone, Copy, Debug)]
+enum New {
+    Empty,
+    Leaf(usize),
+    /// One with internal nodes that has not changed.
+    Kept(Hash),
+    /// One whose top node is in its place, and whose hash is not known yet.
+    Changed,
+}
+
+/// A change whose leaf, if it has one, is hashed.
+struct Prepared<'a> {
+    path: &'a Hash,
+    leaf: Option<usize>,
+}
+
+impl Prepared<'_> {
+    fn subtree(&self) -> New {
+        self.leaf.map_or(New::Empty, New::Leaf)
+    }
+}
+
+/// Where the hash of a page's top node goes.
+#[derive(Clone, Copy, Debug)]
+enum Above {
+    /// To the parent of a position at the lower cut of another draft.
+    Draft(usize, Position),
+    /// Nowhere: it is the result for a chunk, or for the tree.
+    Result(usize),
+}
+
+/// A page that is being changed: its nodes are `2 << height` entries of the arena.
+#[derive(Clone, Copy, Debug)]
+struct Draft {
+    id: PageId,
+    base: usize,
+    bits: u128,
+    above: Above,
+}
+
+/// Pages that are being changed, with what is to be hashed in them.
+#[derive(Default)]
+struct Drafts {
+    drafts: Vec<Draft>,
+    arena: Vec<Node>,
+    leaves: Vec<Leaf>,
+    /// By depth: the internal nodes to hash.
+    levels: Vec<Vec<(usize, Position)>>,
+    removed: Vec<PageId>,
+    results: Vec<Hash>,
+}
+
+/// Some chunks of the tree.
+struct Part<'a> {
+    view: &'a View<'a>,
+    work: Drafts,
+}
+
+impl<'a> Part<'a> {
+    /// Applies changes that are ordered by path.
+    fn run(
+        view: &'a View<'a>,
+        chunks: &[Subtree; CHUNKS],
+        changes: &[LeafChange],
+        hasher: &dyn BatchHasher,
+    ) -> Result<Done, StateError> {
+        let mut part = Self {
+            view,
+            work: Drafts::default(),
+        };
+        let prepared = part.work.prepare(changes, hasher);
+        let mut found = Vec::new();
+        for changes in prepared.chunk_by(|a, b| chunk_of(a.path) == chunk_of(b.path)) {
+            let Some(chunk) = changes.first().map(|change| chunk_of(change.path)) else {
+                continue;
+            };
+            let old = part.work.old(chunks[chunk]);
+            let above = Above::Result(found.len());
+            let new = part.build_below(above, CHUNK_DEPTH, old, changes)?;
+            found.push((chunk, new));
+        }
+        part.work.hash(found.len(), hasher);
+        let mut pages = part.work.pack();
+        let done = found.into_iter().enumerate().map(|(index, (chunk, new))| {
+            let here = |(id, _): &PageChange| chunk_of_page(*id) == chunk;
+            let length = pages.iter().take_while(|page| here(page)).count();
+            let rest = pages.split_off(length);
+            (
+                chunk,
+                part.work.subtree(new, index),
+                core::mem::replace(&mut pages, rest),
+            )
+        });
+        Ok(done.collect())
+    }
+
+    /// The subtree at a cut at `depth` after `changes`, all of which lie in it.
+    fn build_below(
+        &mut self,
+        above: Above,
+        depth: usize,
+        old: Old,
+        changes: &[Prepared<'_>],
+    ) -> Result<New, StateError> {
+        let first = match self.work.simple(old, changes) {
+            Ok(new) => return Ok(new),
+            Err(first) => first,
+        };
+        let id = PageId::at(depth, first);
+        let old_page = match old {
+            Old::Inner(hash) => Some(self.view.page(id, &hash)?),
+            Old::Empty | Old::Leaf(_) => None,
+        };
+        let draft = self.work.open(id, above, old_page.as_ref());
+        let new = self.build(draft, 1, depth, old, changes)?;
+        if !matches!(new, New::Changed) {
+            self.work
+                .close(draft, old_page.is_some() && !matches!(new, New::Kept(_)));
+        }
+        Ok(new)
+    }
+
+    /// The subtree at a position of a draft, at `depth`, after `changes`, all of which lie in it.
+    fn build(
+        &mut self,
+        draft: usize,
+        position: Position,
+        depth: usize,
+        old: Old,
+        changes: &[Prepared<'_>],
+    ) -> Result<New, StateError> {
+        if let Ok(new) = self.work.simple(old, changes) {
+            return Ok(new);
+        }
+        if position >> self.work.drafts[draft].id.height() != 0 {
+            return self.build_below(Above::Draft(draft, position), depth, old, changes);
+        }
+        // Paths differ within their 256 bits, so nothing is left to part below them, and this is never reached.
+        if depth >= MAX_TREE_DEPTH {
+            return Err(StateError::Internal {
+                what: "two changes of one path came to the end of it",
+            });
+        }
+        let (old_left, old_right) = self.work.children(draft, position, depth, old);
+        let at = changes.partition_point(|change| !bit(change.path, depth));
+        let (left, right) = changes.split_at(at);
+        let left = self.build(draft, 2 * position, depth + 1, old_left, left)?;
+        let right = self.build(draft, 2 * position + 1, depth + 1, old_right, right)?;
+        Ok(self.work.join(draft, position, depth, old, left, right))
+    }
+}
+
+impl Drafts {
+    /// Hashes the leaves of changes in one batch.
+    fn prepare<'c>(
+        &mut self,
+        changes: &'c [LeafChange],
+        hasher: &dyn BatchHasher,
+    ) -> Vec<Prepared<'c>> {
+        let leaves = changes
+            .iter()
+            .filter_map(|(path, value_hash)| value_hash.map(|value_hash| (path, value_hash)));
+        let nodes: Vec<Node> = leaves
+            .map(|(path, value_hash)| Node {
+                left: *path,
+                right: value_hash,
+            })
+            .collect();
+        let messages: Vec<[u8; 64]> = nodes.iter().map(Node::message).collect();
+        self.leaves
+            .extend(
+                hasher
+                    .hash_pairs(&messages)
+                    .into_iter()
+                    .zip(nodes)
+                    .map(|(digest, node)| Leaf {
+                        node,
+                        hash: as_leaf(digest),
+                    }),
+            );
+        let mut next = 0;
+        changes
+            .iter()
+            .map(|(path, value_hash)| Prepared {
+                path,
+                leaf: value_hash.is_some().then(|| {
+                    next += 1;
+                    next - 1
+                }),
+            })
+            .collect()
+    }
+
+    /// What becomes of a subtree when that is clear without looking into it; otherwise the first path.
+    fn simple<'c>(&self, old: Old, changes: &[Prepared<'c>]) -> Result<New, &'c Hash> {
+        match (changes, old) {
+            ([], old) => Ok(old.kept()),
+            ([change], Old::Empty) => Ok(change.subtree()),
+            ([change], Old::Leaf(leaf)) if self.leaves[leaf].node.left == *change.path => {
+                Ok(change.subtree())
+            }
+            ([change], Old::Leaf(_)) if change.leaf.is_none() => Ok(old.kept()),
+            ([first, ..], _) => Err(first.path),
+        }
+    }
+
+    fn old(&mut self, subtree: Subtree) -> Old {
+        match subtree {
+            Subtree::Empty => Old::Empty,
+            Subtree::Leaf(leaf) => {
+                self.leaves.push(leaf);
+                Old::Leaf(self.leaves.len() - 1)
+            }
+            Subtree::Inner(hash) => Old::Inner(hash),
+        }
+    }
+
+    fn open(&mut self, id: PageId, above: Above, page: Option<&Page>) -> usize {
+        let base = self.arena.len();
+        self.arena
+            .resize(base + (2 << id.height()), Node::default());
+        let bits = page.map_or(0, |page| page.unpack(&mut self.arena[base..]));
+        self.drafts.push(Draft {
+            id,
+            base,
+            bits,
+            above,
+        });
+        self.drafts.len() - 1
+    }
+
+    /// Gives up a draft and those opened after it, which lie below it and have come to nothing, too.
+    fn close(&mut self, draft: usize, removed: bool) {
+        let Draft { id, base, .. } = self.drafts[draft];
+        self.drafts.truncate(draft);
+        self.arena.truncate(base);
+        if removed {
+            self.removed.push(id);
+        }
+    }
+
+    /// The subtrees below an old one; a leaf that is not alone any more moves down on its side.
+    fn children(&mut self, draft: usize, position: Position, depth: usize, old: Old) -> (Old, Old) {
+        match old {
+            Old::Empty => (Old::Empty, Old::Empty),
+            Old::Leaf(leaf) if bit(&self.leaves[leaf].node.left, depth) => (Old::Empty, old),
+            Old::Leaf(_) => (old, Old::Empty),
+            Old::Inner(_) => {
+                let base = self.drafts[draft].base;
+                let Node { left, right } = self.arena[base + position];
+                (
+                    self.child(base + 2 * position, left),
+                    self.child(base + 2 * position + 1, right),
+                )
+            }
+        }
+    }
+
+    /// The old subtree with this hash; if it is a leaf, it is in the arena.
+    fn child(&mut self, at: usize, hash: Hash) -> Old {
+        if hash == EMPTY {
+            Old::Empty
+        } else if is_leaf(&hash) {
+            let node = self.arena[at];
+            self.old(Subtree::Leaf(Leaf { node, hash }))
+        } else {
+            Old::Inner(hash)
+        }
     }
 
     /// The node above two subtrees: none above nothing, and none above a lone leaf, which rises.
-    fn join(&mut self, old: Old<'_>, depth: usize, left: Child, right: Child) -> Child {
-        match (&left, &right) {
-            (Child::Finished(side), Child::Finished(other))
-            | (Child::Finished(other), Child::Finished(side))
-                if matches!(other.link, Link::Empty) && !matches!(side.link, Link::Internal(_)) =>
-            {
-                return Child::Finished(side.clone());
-            }
-            (Child::Finished(left), Child::Finished(right)) => {
-                if let Link::Internal(node) = old.link
-                    && node.left_hash == left.hash
-                    && node.right_hash == right.hash
-                {
-                    return old.kept();
-                }
-            }
+    fn join(
+        &mut self,
+        draft: usize,
+        position: Position,
+        depth: usize,
+        old: Old,
+        left: New,
+        right: New,
+    ) -> New {
+        match (left, right) {
+            (New::Empty, New::Empty) => return self.lift(draft, position, New::Empty),
+            (New::Leaf(_), New::Empty) => return self.lift(draft, position, left),
+            (New::Empty, New::Leaf(_)) => return self.lift(draft, position, right),
             _ => {}
         }
+        self.place(draft, 2 * position, left);
+        self.place(draft, 2 * position + 1, right);
+        let base = self.drafts[draft].base;
+        let hashes = (self.hash_of(left), self.hash_of(right));
+        if let (Old::Inner(hash), (Some(left), Some(right))) = (old, hashes)
+            && self.arena[base + position] == (Node { left, right })
+        {
+            return New::Kept(hash);
+        }
+        self.arena[base + position] = Node {
+            left: hashes.0.unwrap_or(EMPTY),
+            right: hashes.1.unwrap_or(EMPTY),
+        };
+        self.drafts[draft].bits |= 1 << position;
         if self.levels.len() <= depth {
-            self.levels.resize_with(depth.saturating_add(1), Vec::new);
+            self.levels.resize_with(depth + 1, Vec::new);
         }
-        if let Some(level) = self.levels.get_mut(depth) {
-            level.push(Unfinished { left, right });
-        }
-        Child::Unfinished
+        self.levels[depth].push((draft, position));
+        New::Changed
     }
 
-    /// Hashes level by level, deepest first, and returns the top.
-    fn finish(self, top: Child, hasher: &dyn BatchHasher) -> Finished {
-        let mut below = Vec::new().into_iter();
-        for level in self.levels.into_iter().rev() {
-            below = finish_level(level, below, hasher).into_iter();
-        }
-        take(top, &mut below)
+    /// There is no node here any more, nor below.
+    fn lift(&mut self, draft: usize, position: Position, new: New) -> New {
+        self.drafts[draft].bits &= !(1 << position | 3 << (2 * position));
+        new
     }
-}
 
-fn finish_level(
-    level: Vec<Unfinished>,
-    mut below: vec::IntoIter<Finished>,
-    hasher: &dyn BatchHasher,
-) -> Vec<Finished> {
-    let nodes: Vec<Internal> = level
-        .into_iter()
-        .map(|Unfinished { left, right }| {
-            let left = take(left, &mut below);
-            let right = take(right, &mut below);
-            Internal {
-                left_hash: left.hash,
-                right_hash: right.hash,
-                left: left.link,
-                right: right.link,
+    fn place(&mut self, draft: usize, position: Position, new: New) {
+        let Draft { id, base, bits, .. } = &mut self.drafts[draft];
+        match new {
+            New::Leaf(leaf) => {
+                self.arena[*base + position] = self.leaves[leaf].node;
+                *bits |= 1 << position;
             }
-        })
-        .collect();
-    debug_assert!(below.next().is_none(), "every node has a parent");
-    let pairs: Vec<[u8; 64]> = nodes
-        .iter()
-        .map(|node| pair(&node.left_hash, &node.right_hash))
-        .collect();
-    hasher
-        .hash_pairs(&pairs)
-        .into_iter()
-        .zip(nodes)
-        .map(|(digest, node)| Finished {
-            link: Link::Internal(Arc::new(node)),
-            hash: as_internal(digest),
-        })
-        .collect()
-}
+            New::Kept(_) | New::Changed if position >> id.height() == 0 => {}
+            // At the lower cut, what is not a leaf is in another page.
+            New::Empty | New::Kept(_) | New::Changed => *bits &= !(1 << position),
+        }
+    }
 
-fn take(child: Child, below: &mut vec::IntoIter<Finished>) -> Finished {
-    match child {
-        Child::Finished(finished) => finished,
-        Child::Unfinished => {
-            let next = below.next();
-            debug_assert!(
-                next.is_some(),
-                "the level below holds every unfinished child"
-            );
-            next.unwrap_or(Finished::EMPTY)
+    fn hash_of(&self, new: New) -> Option<Hash> {
+        match new {
+            New::Empty => Some(EMPTY),
+            New::Leaf(leaf) => Some(self.leaves[leaf].hash),
+            New::Kept(hash) => Some(hash),
+            New::Changed => None,
+        }
+    }
+
+    /// Hashes level by level, deepest first, for so many results.
+    fn hash(&mut self, results: usize, hasher: &dyn BatchHasher) {
+        self.results = vec![EMPTY; results];
+        while let Some(level) = self.levels.pop() {
+            if level.is_empty() {
+                continue;
+            }
+            let message = |&(draft, position): &(usize, Position)| {
+                self.arena[self.drafts[draft].base + position].message()
+            };
+            let messages: Vec<[u8; 64]> = level.iter().map(message).collect();
+            let digests = hasher.hash_pairs(&messages);
+            for ((draft, position), digest) in level.into_iter().zip(digests) {
+                self.pass_up(draft, position, as_internal(digest));
+            }
+        }
+    }
+
+    /// Puts the hash of a node where it belongs.
+    fn pass_up(&mut self, draft: usize, position: Position, hash: Hash) {
+        let (draft, position) = match (position, self.drafts[draft].above) {
+            (1, Above::Result(index)) => {
+                self.results[index] = hash;
+                return;
+            }
+            (1, Above::Draft(above, position)) => (above, position),
+            _ => (draft, position),
+        };
+        let parent = &mut self.arena[self.drafts[draft].base + position / 2];
+        if position % 2 == 0 {
+            parent.left = hash;
+        } else {
+            parent.right = hash;
+        }
+    }
+
+    /// The changed pages, ascending.
+    fn pack(&self) -> Vec<PageChange> {
+        let mut pages: Vec<PageChange> = self
+            .drafts
+            .iter()
+            .map(|draft| {
+                (
+                    draft.id,
+                    Some(Page::pack(draft.bits, &self.arena[draft.base..])),
+                )
+            })
+            .chain(self.removed.iter().map(|id| (*id, None)))
+            .collect();
+        pages.sort_unstable_by_key(|(id, _)| *id);
+        pages
+    }
+
+    fn subtree(&self, new: New, result: usize) -> Subtree {
+        match new {
+            New::Empty => Subtree::Empty,
+            New::Leaf(leaf) => Subtree::Leaf(self.leaves[leaf]),
+            New::Kept(hash) => Subtree::Inner(hash),
+            New::Changed => Subtree::Inner(self.results[result]),
         }
     }
 }
 
-/// The subtrees below an old one; a leaf that is not alone any more moves down on its side.
-fn children(old: Old<'_>, depth: usize) -> (Old<'_>, Old<'_>) {
-    match old.link {
-        Link::Empty => (Old::EMPTY, Old::EMPTY),
-        Link::Leaf(leaf) if bit(&leaf.path, depth) => (Old::EMPTY, old),
-        Link::Leaf(_) => (old, Old::EMPTY),
-        Link::Internal(node) => (
-            Old {
-                link: &node.left,
-                hash: node.left_hash,
-            },
-            Old {
-                link: &node.right,
-                hash: node.right_hash,
-            },
-        ),
+impl Old {
+    const fn kept(self) -> New {
+        match self {
+            Self::Empty => New::Empty,
+            Self::Leaf(leaf) => New::Leaf(leaf),
+            Self::Inner(hash) => New::Kept(hash),
+        }
     }
 }
 
-fn leaf_of(change: &Prepared) -> Finished {
-    change.leaf.clone().unwrap_or(Finished::EMPTY)
+/// The page at the root, and the chunks that hang below it.
+struct Top {
+    work: Drafts,
+    root: Old,
+    had_page: bool,
+    /// What hangs below the page: a leaf that sits higher belongs to the chunk of its path.
+    chunks: [Subtree; CHUNKS],
+    changed: u64,
+}
+
+impl Top {
+    fn open(view: &View<'_>, root: &Hash, lone: Option<&Leaf>) -> Result<Self, StateError> {
+        let mut work = Drafts::default();
+        let page = match lone {
+            None if *root != EMPTY => Some(view.page(PageId::ROOT, root)?),
+            _ => None,
+        };
+        work.open(PageId::ROOT, Above::Result(0), page.as_ref());
+        let root = match (lone, &page) {
+            (Some(leaf), _) => work.old(Subtree::Leaf(*leaf)),
+            (None, Some(_)) => Old::Inner(*root),
+            (None, None) => Old::Empty,
+        };
+        let mut top = Self {
+            work,
+            root,
+            had_page: page.is_some(),
+            chunks: [Subtree::Empty; CHUNKS],
+            changed: 0,
+        };
+        top.find_chunks(1, 0, root);
+        Ok(top)
+    }
+
+    fn find_chunks(&mut self, position: Position, depth: usize, old: Old) {
+        match old {
+            Old::Empty => {}
+            Old::Leaf(leaf) => {
+                let leaf = self.work.leaves[leaf];
+                self.chunks[chunk_of(&leaf.node.left)] = Subtree::Leaf(leaf);
+            }
+            Old::Inner(hash) if depth == CHUNK_DEPTH => {
+                self.chunks[position - CHUNKS] = Subtree::Inner(hash);
+            }
+            Old::Inner(_) => {
+                let (left, right) = self.work.children(0, position, depth, old);
+                self.find_chunks(2 * position, depth + 1, left);
+                self.find_chunks(2 * position + 1, depth + 1, right);
+            }
+        }
+    }
+
+    fn set(&mut self, chunk: usize, subtree: Subtree) {
+        self.chunks[chunk] = subtree;
+        self.changed |= 1 << chunk;
+    }
+
+    /// Puts the chunks together: the new root, the only leaf if there is just one, and what becomes of the page.
+    fn close(mut self, hasher: &dyn BatchHasher) -> (Hash, Option<Leaf>, Option<PageChange>) {
+        let new = self.merge(1, 0, self.root);
+        self.work.hash(1, hasher);
+        let lone = match new {
+            New::Leaf(leaf) => Some(self.work.leaves[leaf]),
+            New::Empty | New::Kept(_) | New::Changed => None,
+        };
+        let changed = match new {
+            New::Changed => self.work.pack().pop(),
+            New::Empty | New::Leaf(_) if self.had_page => Some((PageId::ROOT, None)),
+            New::Empty | New::Leaf(_) | New::Kept(_) => None,
+        };
+        let root = self
+            .work
+            .hash_of(new)
+            .unwrap_or_else(|| self.work.results[0]);
+        (root, lone, changed)
+    }
+
+    fn merge(&mut self, position: Position, depth: usize, old: Old) -> New {
+        let chunks = chunks_below(position, depth);
+        if self.changed & chunks == 0 {
+            return old.kept();
+        }
+        if depth == CHUNK_DEPTH {
+            return match self.chunks[position - CHUNKS] {
+                Subtree::Inner(hash) => New::Kept(hash),
+                subtree => self.work.old(subtree).kept(),
+            };
+        }
+        let (old_left, old_right) = self.work.children(0, position, depth, old);
+        let left = self.merge(2 * position, depth + 1, old_left);
+        let right = self.merge(2 * position + 1, depth + 1, old_right);
+        self.work.join(0, position, depth, old, left, right)
+    }
+}
+
+/// The chunks below a position of the page at the root, as bits.
+const fn chunks_below(position: Position, depth: usize) -> u64 {
+    let width = CHUNKS >> depth;
+    let first = (position << (CHUNK_DEPTH - depth)) - CHUNKS;
+    (u64::MAX >> (CHUNKS - width)) << first
+}
+
+fn chunk_of(path: &Hash) -> usize {
+    usize::from(path.0[0] >> 2)
+}
+
+fn chunk_of_page(id: PageId) -> usize {
+    usize::from(id.first_byte() >> 2)
+}
+
+/// Ranges of changes that are worth a thread each: whole chunks, in order.
+fn parts_of(changes: &[LeafChange]) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for chunk in changes.chunk_by(|(a, _), (b, _)| chunk_of(a) == chunk_of(b)) {
+        end += chunk.len();
+        if end - start >= CHANGES_PER_PART {
+            parts.push(start..end);
+            start = end;
+        }
+    }
+    if start < end {
+        parts.push(start..end);
+    }
+    parts
 }
 
 /// The changes strictly ascending by path; the last of several for one path holds.
@@ -237,31 +650,4 @@ fn in_order(changes: &[LeafChange]) -> Cow<'_, [LeafChange]> {
     ordered.dedup_by_key(|(path, _)| *path);
     Cow::Owned(ordered)
 }
-
-fn prepare(changes: &[LeafChange], hasher: &dyn BatchHasher) -> Vec<Prepared> {
-    let pairs: Vec<[u8; 64]> = changes
-        .iter()
-        .filter_map(|(path, value_hash)| value_hash.map(|value_hash| pair(path, &value_hash)))
-        .collect();
-    let mut digests = hasher.hash_pairs(&pairs).into_iter();
-    changes
-        .iter()
-        .map(|&(path, value_hash)| Prepared {
-            path,
-            leaf: value_hash.and_then(|value_hash| {
-                digests.next().map(|digest| Finished {
-                    link: Link::Leaf(Arc::new(Leaf { path, value_hash })),
-                    hash: as_leaf(digest),
-                })
-            }),
-        })
-        .collect()
-}
-
-fn pair(left: &Hash, right: &Hash) -> [u8; 64] {
-    let mut bytes = [0; 64];
-    let (head, tail) = bytes.split_at_mut(32);
-    head.copy_from_slice(&left.0);
-    tail.copy_from_slice(&right.0);
-    bytes
-}
+const _: () = assert!(MAX_POSITIONS == 2 * CHUNKS);

@@ -1,0 +1,170 @@
+//! Writing the tree's pages in the background.
+//!
+//! Pages go to the storage some blocks after the blocks that changed them; a mark beside them says which block they are
+//! of. Opening reads the mark and applies what later blocks have changed.
+//!
+//! Invariant: the storage holds exactly the pages of the marked block, or has no mark, and then they say nothing.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use ordlane_primitives::{
+    BlockHeight, Hash,
+    codec::{self, Canonical},
+};
+
+use super::{Core, keys};
+use crate::{Space, StateError, Storage, StoreOptions, WriteBatch, tree::StoredTop};
+
+/// How many bytes of pages go in one batch. More are written in several, during which there is no mark.
+const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
+/// A commit waits for the pages to be written when there are so many times the bytes of pages that start the writing.
+const MAX_BEHIND: usize = 4;
+
+/// Which block the stored pages are of, and the top of its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct PagesMark {
+    pub(super) height: BlockHeight,
+    pub(super) root: Hash,
+    /// The message of the only leaf, if there is just one.
+    pub(super) lone: Option<[u8; 64]>,
+}
+
+impl Canonical for PagesMark {
+    const NAME: &'static str = "mark of the tree's pages";
+    const MIN_BYTES: usize = 8 + 32 + 1;
+    const MAX_BYTES: usize = Self::MIN_BYTES + 64;
+}
+
+impl PagesMark {
+    pub(super) const fn top(&self) -> StoredTop {
+        StoredTop {
+            root: self.root,
+            lone: self.lone,
+        }
+    }
+}
+
+/// The mark, if there is one.
+pub(super) fn read_mark(storage: &dyn Storage) -> Result<Option<PagesMark>, StateError> {
+    storage
+        .get(Space::Meta, keys::PAGES)?
+        .map(|bytes| codec::decode(&bytes))
+        .transpose()
+        .map_err(|source| {
+            StateError::damaged_by("the mark of the tree's pages cannot be read", source)
+        })
+}
+
+/// The thread that writes pages, where there are threads.
+#[derive(Debug)]
+pub(super) struct PageWriter {
+    core: Arc<Core>,
+    options: StoreOptions,
+    /// The height of the last block whose pages were asked for.
+    asked: AtomicU64,
+    writing: Arc<Mutex<()>>,
+    thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+}
+
+impl PageWriter {
+    pub(super) fn start(core: &Arc<Core>, options: StoreOptions) -> Self {
+        let writing = Arc::new(Mutex::new(()));
+        let (sender, receiver) = sync_channel(1);
+        let worker = (Arc::clone(core), Arc::clone(&writing));
+        let thread = thread::Builder::new()
+            .name("ordlane-pages".to_owned())
+            .spawn(move || {
+                let (core, writing) = worker;
+                while receiver.recv().is_ok() {
+                    // A failure poisons the store, and every later call says so.
+                    let _ = write_pages(&core, &writing);
+                }
+            })
+            .ok();
+        Self {
+            core: Arc::clone(core),
+            options,
+            asked: AtomicU64::new(core.head().tip.map_or(0, |tip| tip.height.0)),
+            writing,
+            thread: thread.map(|thread| (sender, thread)),
+        }
+    }
+
+    /// Sees to it that pages are written when it is time, after a block was committed at `height`.
+    pub(super) fn committed(&self, height: BlockHeight) -> Result<(), StateError> {
+        let dirty_bytes = self.core.dirty_bytes();
+        let limit = self.options.page_write_bytes;
+        let blocks = height.0.saturating_sub(self.asked.load(Ordering::Relaxed));
+        if blocks < self.options.page_write_blocks && dirty_bytes < limit {
+            return Ok(());
+        }
+        self.asked.store(height.0, Ordering::Relaxed);
+        match &self.thread {
+            Some((sender, _)) if dirty_bytes < limit.saturating_mul(MAX_BEHIND) => {
+                // A full channel means that the thread will look again anyway.
+                let _ = sender.try_send(());
+                Ok(())
+            }
+            _ => self.write_now(),
+        }
+    }
+
+    /// Writes all pages that are not in the storage, now.
+    pub(super) fn write_now(&self) -> Result<(), StateError> {
+        write_pages(&self.core, &self.writing)
+    }
+}
+
+impl Drop for PageWriter {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.thread.take() {
+            drop(sender);
+            // A panic of the thread was told by its own message.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_pages(core: &Core, writing: &Mutex<()>) -> Result<(), StateError> {
+    let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
+    core.check_healthy()?;
+    let (tip, tree, pages) = {
+        let head = core.head.read().unwrap_or_else(PoisonError::into_inner);
+        (head.tip, head.tree.clone(), head.tree.dirty_pages())
+    };
+    let Some(tip) = tip.filter(|_| !pages.is_empty()) else {
+        return Ok(());
+    };
+    let StoredTop { root, lone } = tree.stored_top();
+    let mark = PagesMark {
+        height: tip.height,
+        root,
+        lone,
+    };
+    let (mut batch, mut batch_bytes) = (WriteBatch::new(), 0_usize);
+    for (key, page) in pages.entries() {
+        if batch_bytes >= MAX_BATCH_BYTES {
+            batch.remove(Space::Meta, keys::PAGES);
+            core.write(core::mem::take(&mut batch))?;
+            batch_bytes = 0;
+        }
+        let size = page.as_ref().map_or(0, Vec::len);
+        batch_bytes = batch_bytes.saturating_add(key.len()).saturating_add(size);
+        match page {
+            Some(page) => batch.put(Space::Page, key, page),
+            None => batch.remove(Space::Page, key),
+        }
+    }
+    batch.put(Space::Meta, keys::PAGES, codec::encode(&mark));
+    core.write(batch)?;
+    tree.pages_written(&pages);
+    Ok(())
+}

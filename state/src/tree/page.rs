@@ -1,0 +1,347 @@
+//! Pages: the pieces in which the tree lies in memory and in the store.
+//!
+//! A page holds the nodes of a subtree between two cuts. The cuts are at depths 0, 6 and 12, then at every fourth depth
+//! down to 256. A node is the 64-byte message that its hash is made of: two child hashes, or a leaf's path and value
+//! hash. Which of both it is says the top bit of its hash, which its parent holds; so a page needs no tags and no pointers.
+//!
+//! Invariants: a page's nodes are those of an internal node at its upper cut and of what lies below it down to the lower
+//! cut, leaves at the lower cut included; an internal node at the lower cut begins a page of its own. Pages never change.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "positions are below MAX_POSITIONS by construction, and every table they index has that many entries"
+)]
+
+use std::sync::Arc;
+
+use ordlane_primitives::{
+    Hash,
+    batch::BatchHasher,
+    limits::MAX_TREE_DEPTH,
+    tree::{EMPTY, as_internal, as_leaf, is_leaf},
+};
+
+/// Where a node stands in its page: 1 is the top, and `2p` and `2p + 1` are the children of `p`.
+pub(super) type Position = usize;
+
+/// One more than the largest position in the highest page.
+pub(super) const MAX_POSITIONS: usize = 128;
+/// The bytes of a node.
+const NODE_BYTES: usize = 64;
+/// The bytes that say which positions are taken, in an encoded page.
+const BITS_BYTES: usize = 16;
+
+/// The message that a node's hash is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(align(64))]
+pub(super) struct Node {
+    /// The hash of the left child, or a leaf's path.
+    pub(super) left: Hash,
+    /// The hash of the right child, or a leaf's value hash.
+    pub(super) right: Hash,
+}
+
+impl Node {
+    pub(super) fn message(&self) -> [u8; NODE_BYTES] {
+        let mut bytes = [0; NODE_BYTES];
+        bytes[..32].copy_from_slice(&self.left.0);
+        bytes[32..].copy_from_slice(&self.right.0);
+        bytes
+    }
+
+    pub(super) fn from_message(bytes: &[u8; NODE_BYTES]) -> Self {
+        let mut node = Self::default();
+        node.left.0.copy_from_slice(&bytes[..32]);
+        node.right.0.copy_from_slice(&bytes[32..]);
+        node
+    }
+}
+
+/// Which page: the depth of its upper cut, and the path down to there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PageId {
+    /// The path's bits above the cut; all others are zero. It comes first, so pages ascend as a walk meets them.
+    prefix: Hash,
+    depth: u16,
+}
+
+impl PageId {
+    /// The page at the root.
+    pub(crate) const ROOT: Self = Self {
+        prefix: EMPTY,
+        depth: 0,
+    };
+
+    /// The page whose upper cut is at `depth` on the way along `path`.
+    pub(super) fn at(depth: usize, path: &Hash) -> Self {
+        let mut prefix = EMPTY;
+        let whole = depth / 8;
+        prefix.0[..whole].copy_from_slice(&path.0[..whole]);
+        if !depth.is_multiple_of(8) {
+            prefix.0[whole] = path.0[whole] & !(0xff >> (depth % 8));
+        }
+        Self {
+            prefix,
+            depth: u16::try_from(depth).unwrap_or(u16::MAX),
+        }
+    }
+
+    pub(super) fn depth(self) -> usize {
+        usize::from(self.depth)
+    }
+
+    /// How many levels of nodes the page has.
+    pub(super) const fn height(self) -> usize {
+        height(self.depth as usize)
+    }
+
+    /// The first byte of the prefix.
+    pub(super) const fn first_byte(self) -> u8 {
+        self.prefix.0[0]
+    }
+
+    /// The key under which it is stored: the depth, big-endian, and the bytes of the prefix that are in use.
+    pub(crate) fn key(self) -> Vec<u8> {
+        let used = self.depth().div_ceil(8);
+        [&self.depth.to_be_bytes()[..], &self.prefix.0[..used]].concat()
+    }
+
+    /// The page with this key, if it is one.
+    pub(crate) fn from_key(key: &[u8]) -> Option<Self> {
+        let (depth, used) = key.split_first_chunk::<2>()?;
+        let depth = usize::from(u16::from_be_bytes(*depth));
+        let mut path = EMPTY;
+        path.0.get_mut(..used.len())?.copy_from_slice(used);
+        let is_cut =
+            depth < MAX_TREE_DEPTH && (depth == 0 || depth == 6 || depth >= 12 && depth % 4 == 0);
+        let id = is_cut.then(|| Self::at(depth, &path))?;
+        (id.prefix == path && used.len() == depth.div_ceil(8)).then_some(id)
+    }
+}
+
+/// How many levels of nodes a page has whose upper cut is at `depth`.
+pub(super) const fn height(depth: usize) -> usize {
+    if depth < 12 { 6 } else { 4 }
+}
+
+/// The nodes of a page, in one piece of memory: first which positions are taken, then their nodes, ascending.
+#[derive(Clone, Debug)]
+pub(super) struct Page(Arc<[Node]>);
+
+impl Page {
+    /// The page with these nodes: `bits` says which positions of `nodes` are taken.
+    pub(super) fn pack(bits: u128, nodes: &[Node]) -> Self {
+        let mut header = Node::default();
+        header.left.0[..BITS_BYTES].copy_from_slice(&bits.to_le_bytes());
+        let mut rest = bits;
+        let taken = bits.count_ones() as usize;
+        Self(
+            (0..=taken)
+                .map(|index| {
+                    if index == 0 {
+                        return header;
+                    }
+                    let position = rest.trailing_zeros() as usize;
+                    rest &= rest.wrapping_sub(1);
+                    nodes[position]
+                })
+                .collect(),
+        )
+    }
+
+    /// Which positions are taken.
+    pub(super) fn bits(&self) -> u128 {
+        let mut bytes = [0; BITS_BYTES];
+        bytes.copy_from_slice(&self.0[0].left.0[..BITS_BYTES]);
+        u128::from_le_bytes(bytes)
+    }
+
+    /// The node at a position, if there is one.
+    pub(super) fn node(&self, position: Position) -> Option<&Node> {
+        let (bits, bit) = (self.bits(), 1_u128 << position);
+        let below = (bits & (bit - 1)).count_ones() as usize;
+        (bits & bit != 0).then(|| &self.0[below + 1])
+    }
+
+    /// Puts every node at its position, and returns which are taken.
+    pub(super) fn unpack(&self, nodes: &mut [Node]) -> u128 {
+        let bits = self.bits();
+        let mut rest = bits;
+        for node in &self.0[1..] {
+            nodes[rest.trailing_zeros() as usize] = *node;
+            rest &= rest.wrapping_sub(1);
+        }
+        bits
+    }
+
+    /// How much memory it takes, in bytes.
+    pub(super) fn resident_bytes(&self) -> usize {
+        // The counters of the Arc take as much as a node, because they keep its alignment.
+        (self.0.len() + 1) * NODE_BYTES
+    }
+
+    /// Whether both are one and the same page in memory.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Its bytes in the store: which positions are taken (`u128`, little-endian), then the nodes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(BITS_BYTES + (self.0.len() - 1) * NODE_BYTES);
+        bytes.extend_from_slice(&self.0[0].left.0[..BITS_BYTES]);
+        for node in &self.0[1..] {
+            bytes.extend_from_slice(&node.left.0);
+            bytes.extend_from_slice(&node.right.0);
+        }
+        bytes
+    }
+
+    /// The page in these bytes, if they are the page `id` whose top node has the hash `top`. Every hash in it is checked.
+    pub(super) fn from_bytes(
+        bytes: &[u8],
+        id: PageId,
+        top: &Hash,
+        hasher: &dyn BatchHasher,
+    ) -> Option<Self> {
+        let (bits, messages) = bytes.split_first_chunk::<BITS_BYTES>()?;
+        let bits = u128::from_le_bytes(*bits);
+        let (messages, rest) = messages.as_chunks::<NODE_BYTES>();
+        let limit = 2 << id.height();
+        let fits = limit == MAX_POSITIONS || bits >> limit == 0;
+        if !rest.is_empty() || messages.len() != bits.count_ones() as usize || !fits {
+            return None;
+        }
+        let digests = hasher.hash_pairs(messages);
+        let mut nodes = [Node::default(); MAX_POSITIONS];
+        let mut expected = [EMPTY; MAX_POSITIONS];
+        expected[1] = *top;
+        let mut rest = bits;
+        let bottom = limit / 2;
+        for (message, digest) in messages.iter().zip(digests) {
+            let position = rest.trailing_zeros() as usize;
+            rest &= rest.wrapping_sub(1);
+            let node = Node::from_message(message);
+            nodes[position] = node;
+            let hash = expected[position];
+            if position == 0 || hash == EMPTY {
+                return None;
+            }
+            if is_leaf(&hash) {
+                if position == 1 || as_leaf(digest) != hash {
+                    return None;
+                }
+                continue;
+            }
+            // An internal node at the lower cut has its own page, and no lone leaf stays below its parent.
+            let lone =
+                |side: &Hash, other: &Hash| *side == EMPTY && (*other == EMPTY || is_leaf(other));
+            if position >= bottom
+                || as_internal(digest) != hash
+                || lone(&node.left, &node.right)
+                || lone(&node.right, &node.left)
+            {
+                return None;
+            }
+            expected[2 * position] = node.left;
+            expected[2 * position + 1] = node.right;
+        }
+        let complete = (1..limit).all(|position| {
+            let hash = &expected[position];
+            let here = *hash != EMPTY && (position < bottom || is_leaf(hash));
+            here == (bits >> position & 1 == 1)
+        });
+        complete.then(|| Self::pack(bits, &nodes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::{
+        batch::Sequential,
+        hash::sha256,
+        tree::{internal_node, leaf_node},
+    };
+
+    use super::*;
+
+    /// A page at depth 12 with leaves at three depths, and one page below it at position 28.
+    fn sample() -> (Page, Hash) {
+        let leaf = |seed: &[u8]| Node {
+            left: sha256(seed),
+            right: sha256(&[seed, seed].concat()),
+        };
+        let hash = |leaf: &Node| leaf_node(&leaf.left, &leaf.right);
+        let mut nodes = [Node::default(); MAX_POSITIONS];
+        let below = as_internal(sha256(b"below"));
+        (nodes[2], nodes[6], nodes[15]) = (leaf(b"a"), leaf(b"b"), leaf(b"c"));
+        nodes[14] = Node {
+            left: below,
+            right: EMPTY,
+        };
+        nodes[7] = Node {
+            left: internal_node(&below, &EMPTY),
+            right: hash(&nodes[15]),
+        };
+        nodes[3] = Node {
+            left: hash(&nodes[6]),
+            right: internal_node(&nodes[7].left, &nodes[7].right),
+        };
+        nodes[1] = Node {
+            left: hash(&nodes[2]),
+            right: internal_node(&nodes[3].left, &nodes[3].right),
+        };
+        let top = internal_node(&nodes[1].left, &nodes[1].right);
+        let bits = [1, 2, 3, 6, 7, 14, 15]
+            .iter()
+            .fold(0, |bits, at| bits | 1_u128 << at);
+        (Page::pack(bits, &nodes), top)
+    }
+
+    #[test]
+    fn a_page_reads_what_it_wrote_and_refuses_every_changed_bit() {
+        let (page, top) = sample();
+        let id = PageId::at(12, &sha256(b"somewhere"));
+        let bytes = page.to_bytes();
+        let read = Page::from_bytes(&bytes, id, &top, &Sequential).unwrap();
+        assert_eq!(read.to_bytes(), bytes);
+        for position in 1..MAX_POSITIONS {
+            assert_eq!(read.node(position), page.node(position));
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(
+                Page::from_bytes(&flipped, id, &top, &Sequential).is_none(),
+                "{bit}"
+            );
+        }
+        for length in 0..bytes.len() {
+            assert!(Page::from_bytes(&bytes[..length], id, &top, &Sequential).is_none());
+        }
+    }
+
+    #[test]
+    fn keys_ascend_from_the_cuts_and_read_back() {
+        let path = sha256(b"path");
+        let mut depth = 0;
+        while depth < MAX_TREE_DEPTH {
+            let id = PageId::at(depth, &path);
+            assert_eq!(PageId::from_key(&id.key()), Some(id), "{depth}");
+            depth += height(depth);
+        }
+        assert_eq!(depth, MAX_TREE_DEPTH);
+        for wrong in [
+            &[][..],
+            &[0],
+            &[0, 1],
+            &[0, 6],
+            &[0, 6, 0xff],
+            &[0, 0, 0],
+            &[1, 0],
+            &[0, 8, 1],
+        ] {
+            assert_eq!(PageId::from_key(wrong), None, "{wrong:?}");
+        }
+    }
+}
