@@ -22,6 +22,7 @@ use ordlane_primitives::{
 };
 
 mod page;
+mod page_map;
 mod pages;
 mod update;
 
@@ -103,12 +104,20 @@ struct View<'a> {
 impl View<'_> {
     /// The page `id`, whose top node has the hash `top`.
     fn page(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
+        match self.overlaid(id)? {
+            Some(page) => Ok(page.clone()),
+            None => self.pages.page(id, top),
+        }
+    }
+
+    /// The page `id`, if it is not that of the settled tree.
+    fn overlaid(&self, id: PageId) -> Result<Option<&Page>, StateError> {
         match self.overlays.iter().find_map(|overlay| overlay.find(id)) {
-            Some(Some(page)) => Ok(page.clone()),
+            Some(Some(page)) => Ok(Some(page)),
             Some(None) => Err(StateError::damaged(
                 "the tree leads to a page that it has removed",
             )),
-            None => self.pages.page(id, top),
+            None => Ok(None),
         }
     }
 }

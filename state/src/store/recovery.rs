@@ -43,13 +43,12 @@ pub(super) fn recover(
     check_witness(witness, tip.as_ref(), header.as_ref())?;
     let backing = Backing {
         storage: Arc::clone(shared),
-        hasher: Arc::clone(hasher),
         cache_bytes: options.cache_bytes,
     };
     let tree = match (&tip, read_mark(storage)?) {
-        (Some(tip), Some(mark)) => advance(backing, tip, &mark)?,
+        (Some(tip), Some(mark)) => advance(backing, hasher.as_ref(), tip, &mark)?,
         (None, Some(_)) => return Err(StateError::damaged("it has pages of a tree and no tip")),
-        (_, None) => rebuild(backing)?,
+        (_, None) => rebuild(backing, hasher.as_ref())?,
     };
     let expected = tip.map_or(EMPTY, |tip| tip.state_root);
     if tree.root() != expected {
@@ -174,7 +173,12 @@ fn is_next(
 }
 
 /// The tree of the stored pages with what later blocks have changed: their values at the tip.
-fn advance(backing: Backing, tip: &Tip, mark: &PagesMark) -> Result<Tree, StateError> {
+fn advance(
+    backing: Backing,
+    hasher: &dyn BatchHasher,
+    tip: &Tip,
+    mark: &PagesMark,
+) -> Result<Tree, StateError> {
     if mark.height > tip.height {
         return Err(StateError::damaged(format!(
             "its tree is that of block {}, its tip is block {}",
@@ -182,7 +186,6 @@ fn advance(backing: Backing, tip: &Tip, mark: &PagesMark) -> Result<Tree, StateE
         )));
     }
     let storage = Arc::clone(&backing.storage);
-    let hasher = Arc::clone(&backing.hasher);
     let mut keys_changed = BTreeSet::new();
     let mut height = mark.height;
     while height < tip.height {
@@ -209,14 +212,13 @@ fn advance(backing: Backing, tip: &Tip, mark: &PagesMark) -> Result<Tree, StateE
         })
         .collect::<Result<Vec<Change>, StateError>>()?;
     Tree::stored(backing, &mark.top())
-        .update(&hash_changes(&changes, hasher.as_ref()), hasher.as_ref())?
+        .update(&hash_changes(&changes, hasher), hasher)?
         .settle()
 }
 
 /// The tree of all values. Keys and values are held a few megabytes at a time; beside the tree, 64 bytes per leaf are.
-fn rebuild(backing: Backing) -> Result<Tree, StateError> {
+fn rebuild(backing: Backing, hasher: &dyn BatchHasher) -> Result<Tree, StateError> {
     let storage = Arc::clone(&backing.storage);
-    let hasher = Arc::clone(&backing.hasher);
     let mut leaves = Vec::new();
     let mut chunk: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let mut chunk_bytes: usize = 0;
@@ -231,7 +233,7 @@ fn rebuild(backing: Backing) -> Result<Tree, StateError> {
             .saturating_add(value.len());
         chunk.push((key.to_vec(), value.to_vec()));
         if chunk_bytes >= CHUNK_BYTES {
-            hash_chunk(&mut chunk, &mut leaves, hasher.as_ref());
+            hash_chunk(&mut chunk, &mut leaves, hasher);
             chunk_bytes = 0;
         }
         ControlFlow::Continue(())
@@ -239,8 +241,8 @@ fn rebuild(backing: Backing) -> Result<Tree, StateError> {
     if oversized {
         return Err(StateError::damaged("a key or a value is above its limit"));
     }
-    hash_chunk(&mut chunk, &mut leaves, hasher.as_ref());
-    let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher.as_ref())?;
+    hash_chunk(&mut chunk, &mut leaves, hasher);
+    let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher)?;
     // Pages that were written without a mark, or whose mark is gone, say nothing.
     storage.scan(Space::Page, &[], &mut |key, _| {
         tree.drop_stored(key);

@@ -96,9 +96,14 @@ impl PageId {
         height(self.depth as usize)
     }
 
-    /// The first byte of the prefix.
-    pub(super) const fn first_byte(self) -> u8 {
-        self.prefix.0[0]
+    /// The first sixteen bits of the prefix.
+    pub(super) const fn first_bits(self) -> u16 {
+        u16::from_be_bytes([self.prefix.0[0], self.prefix.0[1]])
+    }
+
+    /// The first six bits of the prefix.
+    pub(super) fn chunk(self) -> usize {
+        usize::from(self.prefix.0[0] >> 2)
     }
 
     /// The key under which it is stored: the depth, big-endian, and the bytes of the prefix that are in use.

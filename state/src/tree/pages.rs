@@ -6,18 +6,20 @@
 //! its limit allows, those above [`PINNED_DEPTH`] always, the rest by second chance.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map},
+    collections::VecDeque,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use foldhash::quality::RandomState;
-use ordlane_primitives::{Hash, batch::BatchHasher};
+use ordlane_primitives::{Hash, batch::Sequential};
 
-use super::page::{Page, PageId};
+use super::{
+    page::{Node, Page, PageId},
+    page_map::PageMap,
+};
 use crate::{Space, StateError, Storage};
 
 /// The tree is split by the top six bits of the path: a shard for each, and one for the page at the root.
@@ -27,6 +29,9 @@ const SHARDS: usize = CHUNKS + 1;
 const PINNED_DEPTH: usize = 12;
 /// The memory that a page takes beside its nodes: its entry, its place in the ring, and what maps leave free.
 const ENTRY_BYTES: usize = 144;
+
+/// The largest arena that is kept for the next update, in nodes of 64 bytes.
+const MAX_ARENA_NODES: usize = 1 << 15;
 
 /// A page that a tree has in place of another one; none where there is no page any more.
 pub(super) type PageChange = (PageId, Option<Page>);
@@ -47,7 +52,6 @@ impl Version {
 #[derive(Debug)]
 pub(crate) struct Backing {
     pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) hasher: Arc<dyn BatchHasher>,
     /// How much memory the pages may take that are in the store, too, in bytes.
     pub(crate) cache_bytes: usize,
 }
@@ -59,11 +63,13 @@ pub(super) struct Pages {
     settled: RwLock<Version>,
     /// The bytes of pages that are not in the store.
     dirty_bytes: AtomicUsize,
+    /// Memory that updates use again.
+    arenas: Mutex<Vec<Vec<Node>>>,
 }
 
 #[derive(Default)]
 struct Shard {
-    pages: HashMap<PageId, Entry, RandomState>,
+    pages: PageMap,
     /// All pages of the map that may be given up, those that were looked at longest ago first.
     ring: VecDeque<PageId>,
     /// Those that are not in the store as they are here; one may be in here several times.
@@ -71,7 +77,7 @@ struct Shard {
     clean_bytes: usize,
 }
 
-struct Entry {
+pub(super) struct Entry {
     /// None where a page is to be removed from the store.
     page: Option<Page>,
     dirty: bool,
@@ -103,6 +109,7 @@ impl Pages {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             settled: RwLock::new(settled),
             dirty_bytes: AtomicUsize::new(0),
+            arenas: Mutex::default(),
         }
     }
 
@@ -113,21 +120,23 @@ impl Pages {
 
     /// The page `id`, whose top node has the hash `top`.
     pub(super) fn page(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
-        let lock = self.shard(id);
-        {
-            let shard = read(lock);
-            if let Some(entry) = shard.pages.get(&id) {
-                entry.used.store(true, Ordering::Relaxed);
-                return entry.page.clone().ok_or_else(|| missing(id));
-            }
-        }
-        let page = self.load(id, top)?;
-        let mut shard = write(lock);
-        if !shard.pages.contains_key(&id) {
-            shard.insert_clean(id, page.clone());
-            shard.shrink(self.cache_bytes() / SHARDS);
-        }
+        let mut chunk = self.chunk(part_of(id))?;
+        let page = chunk.page(id, top)?.clone();
+        chunk.finish();
         Ok(page)
+    }
+
+    /// The pages of a chunk, to be looked at one after another. No other code may run meanwhile that wants them, too.
+    pub(super) fn chunk(&self, part: usize) -> Result<Chunk<'_>, StateError> {
+        let lock = self.shards.get(part).ok_or(StateError::Internal {
+            what: "there is no such part of the tree",
+        })?;
+        Ok(Chunk {
+            pages: self,
+            lock,
+            shard: read(lock),
+            loaded: Vec::new(),
+        })
     }
 
     fn load(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
@@ -136,8 +145,22 @@ impl Pages {
             .storage
             .get(Space::Page, &id.key())?
             .ok_or_else(|| missing(id))?;
-        Page::from_bytes(&bytes, id, top, backing.hasher.as_ref())
+        // Hashed one after another, not by the backing's hasher, whose threads could take up work that wants these pages.
+        Page::from_bytes(&bytes, id, top, &Sequential)
             .ok_or_else(|| StateError::damaged(format!("{} is not that of its tree", named(id))))
+    }
+
+    /// Memory for the nodes that an update works on; what is in it means nothing.
+    pub(super) fn arena(&self) -> Vec<Node> {
+        let mut arenas = self.arenas.lock().unwrap_or_else(PoisonError::into_inner);
+        arenas.pop().unwrap_or_default()
+    }
+
+    pub(super) fn give_back(&self, arena: Vec<Node>) {
+        let mut arenas = self.arenas.lock().unwrap_or_else(PoisonError::into_inner);
+        if arenas.len() < CHUNKS && arena.len() <= MAX_ARENA_NODES {
+            arenas.push(arena);
+        }
     }
 
     /// Makes the changes of the layers, oldest first, the settled state, if `follows` says so of the version that is.
@@ -165,7 +188,7 @@ impl Pages {
     /// memory.
     pub(super) fn drop_stored(&self, id: PageId) {
         let mut shard = write(self.shard(id));
-        if !shard.pages.contains_key(&id) {
+        if shard.pages.get(id).is_none() {
             let (added, _) = shard.insert_dirty(id, None);
             self.dirty_bytes.fetch_add(added, Ordering::Relaxed);
         }
@@ -194,7 +217,7 @@ impl Pages {
             ids.sort_unstable();
             ids.dedup();
             found.extend(ids.into_iter().filter_map(|id| {
-                let entry = shard.pages.get(&id).filter(|entry| entry.dirty)?;
+                let entry = shard.pages.get(id).filter(|entry| entry.dirty)?;
                 Some((id, entry.page.clone()))
             }));
         }
@@ -232,6 +255,49 @@ impl Pages {
     }
 }
 
+/// The pages of one chunk. What it has to read from the store it keeps for others when it is finished.
+pub(super) struct Chunk<'a> {
+    pages: &'a Pages,
+    lock: &'a RwLock<Shard>,
+    shard: RwLockReadGuard<'a, Shard>,
+    loaded: Vec<(PageId, Page)>,
+}
+
+impl Chunk<'_> {
+    /// The page `id`, whose top node has the hash `top`.
+    pub(super) fn page(&mut self, id: PageId, top: &Hash) -> Result<&Page, StateError> {
+        if let Some(entry) = self.shard.pages.get(id) {
+            entry.used.store(true, Ordering::Relaxed);
+            return entry.page.as_ref().ok_or_else(|| missing(id));
+        }
+        self.loaded.push((id, self.pages.load(id, top)?));
+        self.loaded
+            .last()
+            .map(|(_, page)| page)
+            .ok_or_else(|| missing(id))
+    }
+
+    pub(super) fn finish(self) {
+        let Self {
+            pages,
+            lock,
+            shard,
+            loaded,
+        } = self;
+        drop(shard);
+        if loaded.is_empty() {
+            return;
+        }
+        let mut shard = write(lock);
+        for (id, page) in loaded {
+            if shard.pages.get(id).is_none() {
+                shard.insert_clean(id, page);
+            }
+        }
+        shard.shrink(pages.cache_bytes() / SHARDS);
+    }
+}
+
 impl fmt::Debug for Pages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pages")
@@ -263,37 +329,32 @@ impl Shard {
             in_ring: false,
         };
         let added = entry.bytes();
-        let slot = self.pages.entry(id);
         let mut freed = 0;
-        match slot {
-            hash_map::Entry::Occupied(mut found) => {
-                let old = found.get();
-                entry.in_ring = old.in_ring;
-                if old.dirty {
-                    freed = old.bytes();
-                } else {
-                    self.clean_bytes = self.clean_bytes.saturating_sub(old.bytes());
-                    self.dirty.push(id);
-                }
-                found.insert(entry);
-            }
-            hash_map::Entry::Vacant(vacant) => {
-                self.dirty.push(id);
-                vacant.insert(entry);
+        let old = self.pages.get(id);
+        if let Some(old) = old {
+            entry.in_ring = old.in_ring;
+            if old.dirty {
+                freed = old.bytes();
+            } else {
+                self.clean_bytes = self.clean_bytes.saturating_sub(old.bytes());
             }
         }
+        if old.is_none_or(|old| !old.dirty) {
+            self.dirty.push(id);
+        }
+        self.pages.insert(id, entry);
         (added, freed)
     }
 
     /// Returns how many bytes are not dirty any more.
     fn clean(&mut self, id: PageId, written: Option<&Page>) -> usize {
-        let Some(entry) = self.pages.get_mut(&id).filter(|entry| entry.dirty) else {
+        let Some(entry) = self.pages.get_mut(id).filter(|entry| entry.dirty) else {
             return 0;
         };
         let bytes = entry.bytes();
         match (&entry.page, written) {
             (None, None) => {
-                self.pages.remove(&id);
+                self.pages.remove(id);
             }
             (Some(page), Some(written)) if page.is(written) => {
                 entry.dirty = false;
@@ -309,7 +370,7 @@ impl Shard {
     fn forget_clean(&mut self) {
         let pages = &self.pages;
         self.dirty
-            .retain(|id| pages.get(id).is_some_and(|entry| entry.dirty));
+            .retain(|id| pages.get(*id).is_some_and(|entry| entry.dirty));
     }
 
     /// Gives up pages until the clean ones take at most `budget` bytes.
@@ -321,7 +382,7 @@ impl Shard {
             let Some(id) = self.ring.pop_front() else {
                 return;
             };
-            let Some(entry) = self.pages.get_mut(&id) else {
+            let Some(entry) = self.pages.get_mut(id) else {
                 continue;
             };
             if entry.dirty {
@@ -330,7 +391,7 @@ impl Shard {
                 self.ring.push_back(id);
             } else {
                 self.clean_bytes = self.clean_bytes.saturating_sub(entry.bytes());
-                self.pages.remove(&id);
+                self.pages.remove(id);
             }
         }
     }
@@ -356,7 +417,7 @@ pub(super) fn part_of(id: PageId) -> usize {
     if id == PageId::ROOT {
         CHUNKS
     } else {
-        usize::from(id.first_byte() >> 2)
+        id.chunk()
     }
 }
 

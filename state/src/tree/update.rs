@@ -29,7 +29,7 @@ use ordlane_primitives::{
 use super::{
     Leaf, LeafChange, View,
     page::{MAX_POSITIONS, Node, Page, PageId, Position},
-    pages::{CHUNKS, PageChange},
+    pages::{CHUNKS, Chunk, PageChange},
 };
 use crate::StateError;
 
@@ -60,7 +60,7 @@ pub(super) fn update(
     let outcomes: Vec<Mutex<Option<Result<Done, StateError>>>> =
         parts.iter().map(|_| Mutex::new(None)).collect();
     hasher.scatter(parts.len(), &|index| {
-        let done = Part::run(view, &top.chunks, &changes[parts[index].clone()], hasher);
+        let done = run(view, &top.chunks, &changes[parts[index].clone()], hasher);
         *outcomes[index]
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(done);
@@ -148,7 +148,10 @@ struct Draft {
 #[derive(Default)]
 struct Drafts {
     drafts: Vec<Draft>,
+    /// The nodes of the drafts; what is at a position that is not taken means nothing.
     arena: Vec<Node>,
+    /// How much of the arena belongs to drafts.
+    used: usize,
     leaves: Vec<Leaf>,
     /// By depth: the internal nodes to hash.
     levels: Vec<Vec<(usize, Position)>>,
@@ -156,50 +159,58 @@ struct Drafts {
     results: Vec<Hash>,
 }
 
-/// Some chunks of the tree.
-struct Part<'a> {
-    view: &'a View<'a>,
-    work: Drafts,
+/// Applies changes that are ordered by path and fill whole chunks.
+fn run(
+    view: &View<'_>,
+    chunks: &[Subtree; CHUNKS],
+    changes: &[LeafChange],
+    hasher: &dyn BatchHasher,
+) -> Result<Done, StateError> {
+    let mut work = Drafts {
+        arena: view.pages.arena(),
+        ..Drafts::default()
+    };
+    let prepared = work.prepare(changes, hasher);
+    let mut found = Vec::new();
+    for changes in prepared.chunk_by(|a, b| chunk_of(a.path) == chunk_of(b.path)) {
+        let Some(chunk) = changes.first().map(|change| chunk_of(change.path)) else {
+            continue;
+        };
+        let old = work.old(chunks[chunk]);
+        let mut builder = Builder {
+            view,
+            settled: view.pages.chunk(chunk)?,
+            work: &mut work,
+        };
+        let new = builder.build_below(Above::Result(found.len()), CHUNK_DEPTH, old, changes)?;
+        builder.settled.finish();
+        found.push((chunk, new));
+    }
+    work.hash(found.len(), hasher);
+    let mut pages = work.pack();
+    let done = found.into_iter().enumerate().map(|(index, (chunk, new))| {
+        let here = |(id, _): &PageChange| id.chunk() == chunk;
+        let length = pages.iter().take_while(|page| here(page)).count();
+        let rest = pages.split_off(length);
+        (
+            chunk,
+            work.subtree(new, index),
+            core::mem::replace(&mut pages, rest),
+        )
+    });
+    let done = done.collect();
+    view.pages.give_back(work.arena);
+    Ok(done)
 }
 
-impl<'a> Part<'a> {
-    /// Applies changes that are ordered by path.
-    fn run(
-        view: &'a View<'a>,
-        chunks: &[Subtree; CHUNKS],
-        changes: &[LeafChange],
-        hasher: &dyn BatchHasher,
-    ) -> Result<Done, StateError> {
-        let mut part = Self {
-            view,
-            work: Drafts::default(),
-        };
-        let prepared = part.work.prepare(changes, hasher);
-        let mut found = Vec::new();
-        for changes in prepared.chunk_by(|a, b| chunk_of(a.path) == chunk_of(b.path)) {
-            let Some(chunk) = changes.first().map(|change| chunk_of(change.path)) else {
-                continue;
-            };
-            let old = part.work.old(chunks[chunk]);
-            let above = Above::Result(found.len());
-            let new = part.build_below(above, CHUNK_DEPTH, old, changes)?;
-            found.push((chunk, new));
-        }
-        part.work.hash(found.len(), hasher);
-        let mut pages = part.work.pack();
-        let done = found.into_iter().enumerate().map(|(index, (chunk, new))| {
-            let here = |(id, _): &PageChange| chunk_of_page(*id) == chunk;
-            let length = pages.iter().take_while(|page| here(page)).count();
-            let rest = pages.split_off(length);
-            (
-                chunk,
-                part.work.subtree(new, index),
-                core::mem::replace(&mut pages, rest),
-            )
-        });
-        Ok(done.collect())
-    }
+/// Builds the new shape of one chunk. It calls no code but the storage's, since it holds a lock.
+struct Builder<'a> {
+    view: &'a View<'a>,
+    settled: Chunk<'a>,
+    work: &'a mut Drafts,
+}
 
+impl Builder<'_> {
     /// The subtree at a cut at `depth` after `changes`, all of which lie in it.
     fn build_below(
         &mut self,
@@ -213,15 +224,19 @@ impl<'a> Part<'a> {
             Err(first) => first,
         };
         let id = PageId::at(depth, first);
-        let old_page = match old {
-            Old::Inner(hash) => Some(self.view.page(id, &hash)?),
+        let page = match old {
+            Old::Inner(hash) => Some(match self.view.overlaid(id)? {
+                Some(page) => page,
+                None => self.settled.page(id, &hash)?,
+            }),
             Old::Empty | Old::Leaf(_) => None,
         };
-        let draft = self.work.open(id, above, old_page.as_ref());
+        let had_page = page.is_some();
+        let draft = self.work.open(id, above, page);
         let new = self.build(draft, 1, depth, old, changes)?;
         if !matches!(new, New::Changed) {
-            self.work
-                .close(draft, old_page.is_some() && !matches!(new, New::Kept(_)));
+            let removed = had_page && !matches!(new, New::Kept(_));
+            self.work.close(draft, removed);
         }
         Ok(new)
     }
@@ -339,7 +354,7 @@ impl Drafts {
     fn close(&mut self, draft: usize, removed: bool) {
         let Draft { id, base, .. } = self.drafts[draft];
         self.drafts.truncate(draft);
-        self.arena.truncate(base);
+        self.used = base;
         if removed {
             self.removed.push(id);
         }
@@ -616,10 +631,6 @@ const fn chunks_below(position: Position, depth: usize) -> u64 {
 
 fn chunk_of(path: &Hash) -> usize {
     usize::from(path.0[0] >> 2)
-}
-
-fn chunk_of_page(id: PageId) -> usize {
-    usize::from(id.first_byte() >> 2)
 }
 
 /// Ranges of changes that are worth a thread each: whole chunks, in order.
