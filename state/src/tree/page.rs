@@ -34,7 +34,7 @@ const BITS_BYTES: usize = 16;
 
 /// The message that a node's hash is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(align(64))]
+#[repr(align(16))]
 pub(super) struct Node {
     /// The hash of the left child, or a leaf's path.
     pub(super) left: Hash,

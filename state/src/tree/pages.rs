@@ -31,7 +31,7 @@ const PINNED_DEPTH: usize = 12;
 const ENTRY_BYTES: usize = 144;
 
 /// The largest arena that is kept for the next update, in nodes of 64 bytes.
-const MAX_ARENA_NODES: usize = 1 << 15;
+const MAX_ARENA_NODES: usize = 1 << 17;
 
 /// A page that a tree has in place of another one; none where there is no page any more.
 pub(super) type PageChange = (PageId, Option<Page>);
