@@ -5,7 +5,7 @@ use ordlane_primitives::{Hash, batch::BatchHasher as _};
 use ordlane_testkit::vectors;
 use sha2::{Digest, Sha256};
 
-fn tiers() -> Vec<Dispatcher> {
+pub(crate) fn tiers() -> Vec<Dispatcher> {
     HashTier::ALL
         .into_iter()
         .filter(|tier| match hash_tier_state(*tier) {

@@ -13,7 +13,7 @@ use super::cases::{
 };
 
 /// A dispatcher for every tier that there is here; the portable one first.
-fn tiers() -> Vec<Dispatcher> {
+pub(crate) fn tiers() -> Vec<Dispatcher> {
     SignatureTier::ALL
         .into_iter()
         .filter(|tier| match signature_tier_state(*tier) {
