@@ -19,7 +19,7 @@ pub(crate) fn small_order_cases() -> Vec<Case> {
 /// is wrong.
 pub(crate) fn mixed_order_cases() -> Vec<Case> {
     (0..128)
-        .map(|at| Case::of_mixed_order(at / 16, at / 2 % 8, b"mixed order", (at % 2) as u8))
+        .map(|at| Case::of_mixed_order(at / 16, at / 2 % 8, b"mixed order", u8::from(at % 2 == 1)))
         .collect()
 }
 
