@@ -118,3 +118,11 @@ fn pairs_in_batches_of_every_size() {
         }
     }
 }
+
+#[test]
+fn an_empty_batch_has_no_digests_on_any_tier() {
+    for dispatcher in tiers() {
+        assert!(dispatcher.hash_pairs(&[]).is_empty());
+        assert!(dispatcher.hash_messages(&[]).is_empty());
+    }
+}
