@@ -37,6 +37,10 @@ mutations:
     cargo test --locked --release -p ordlane --test engine mutated -- --nocapture
     cargo test --locked --release -p ordlane-testkit --test decode
 
+# A million random signatures on every tier, beside ed25519-zebra
+signatures:
+    cargo test --locked --release -p ordlane-gpu-kernels --test tiers million -- --ignored --nocapture
+
 # Documentation without a warning
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

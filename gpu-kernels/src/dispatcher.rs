@@ -9,6 +9,7 @@ use ordlane_primitives::{
 
 use crate::{
     DispatchError, HashTier, Lanes, SignatureTier,
+    self_test::SelfTests,
     tier::{Hasher, Verifier},
 };
 
@@ -61,16 +62,24 @@ impl Dispatcher {
     /// # Errors
     /// [`DispatchError`] when there are no threads to run on, or a tier that was asked for cannot be used.
     pub fn new(config: DispatcherConfig) -> Result<Self, DispatchError> {
+        Self::tested(config, SelfTests::of_process())
+    }
+
+    /// With tiers that passed these self-tests.
+    pub(crate) fn tested(
+        config: DispatcherConfig,
+        tests: &SelfTests,
+    ) -> Result<Self, DispatchError> {
         let verifier = match config.signatures {
-            None => Verifier::fastest(),
-            Some(tier) => Verifier::of(tier).map_err(|state| DispatchError::Tier {
+            None => Verifier::fastest(tests),
+            Some(tier) => Verifier::of(tests, tier).map_err(|state| DispatchError::Tier {
                 tier: tier.name(),
                 state,
             })?,
         };
         let hasher = match config.hashes {
-            None => Hasher::fastest(),
-            Some(tier) => Hasher::of(tier).map_err(|state| DispatchError::Tier {
+            None => Hasher::fastest(tests),
+            Some(tier) => Hasher::of(tests, tier).map_err(|state| DispatchError::Tier {
                 tier: tier.name(),
                 state,
             })?,

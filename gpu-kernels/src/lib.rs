@@ -29,6 +29,7 @@ mod dispatcher;
 mod error;
 mod known_answers;
 mod lanes;
+mod self_test;
 mod tier;
 
 pub use dispatcher::{Backend, Dispatcher, DispatcherConfig};

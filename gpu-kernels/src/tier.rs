@@ -3,8 +3,6 @@
 //! Invariant: a tier other than the portable one is used only where the CPU has its instructions and it has given every
 //! known answer right in this process.
 
-use std::sync::OnceLock;
-
 use ordlane_primitives::{Hash, batch::SignatureCheck};
 
 #[cfg(target_arch = "x86_64")]
@@ -13,7 +11,7 @@ use crate::cpu::{
     sha256::{ni::ShaNi, wide},
     vector::{Ifma, Wide},
 };
-use crate::{Lanes, cpu::portable, known_answers};
+use crate::{Lanes, cpu::portable, self_test::SelfTests};
 
 /// Who verifies signatures on the CPU. Every tier gives the same verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,27 +96,26 @@ pub(crate) enum Hasher {
 
 impl Verifier {
     /// The tier, or why not.
-    pub(crate) fn of(tier: SignatureTier) -> Result<Self, TierState> {
+    pub(crate) fn of(tests: &SelfTests, tier: SignatureTier) -> Result<Self, TierState> {
+        tests.verifier(Self::detect(tier).ok_or(TierState::Absent)?)
+    }
+
+    /// The tier, where the CPU has its instructions.
+    fn detect(tier: SignatureTier) -> Option<Self> {
         match tier {
-            SignatureTier::Portable => Ok(Self::Portable),
+            SignatureTier::Portable => Some(Self::Portable),
             #[cfg(target_arch = "x86_64")]
-            SignatureTier::Avx512Ifma => {
-                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
-                let verifier = Self::Ifma(Ifma::detect().ok_or(TierState::Absent)?);
-                let is_right = IS_RIGHT
-                    .get_or_init(|| known_answers::verifies(|checks| verifier.verify_here(checks)));
-                is_right.then_some(verifier).ok_or(TierState::Faulty)
-            }
+            SignatureTier::Avx512Ifma => Ifma::detect().map(Self::Ifma),
             #[cfg(not(target_arch = "x86_64"))]
-            SignatureTier::Avx512Ifma => Err(TierState::Absent),
+            SignatureTier::Avx512Ifma => None,
         }
     }
 
     /// The fastest that there is.
-    pub(crate) fn fastest() -> Self {
+    pub(crate) fn fastest(tests: &SelfTests) -> Self {
         let tiers = SignatureTier::ALL.into_iter().rev();
         tiers
-            .filter_map(|tier| Self::of(tier).ok())
+            .filter_map(|tier| Self::of(tests, tier).ok())
             .next()
             .unwrap_or(Self::Portable)
     }
@@ -142,7 +139,7 @@ impl Verifier {
     }
 
     /// The same on the calling thread.
-    fn verify_here(self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+    pub(crate) fn verify_here(self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         match self {
             Self::Portable => portable::verify(checks),
             #[cfg(target_arch = "x86_64")]
@@ -153,45 +150,39 @@ impl Verifier {
 
 impl Hasher {
     /// The tier, or why not.
-    pub(crate) fn of(tier: HashTier) -> Result<Self, TierState> {
-        #[cfg(target_arch = "x86_64")]
-        let check = |hasher: Self, is_right: &'static OnceLock<bool>| {
-            let is_right = is_right.get_or_init(|| {
-                known_answers::hashes(
-                    |pairs| hasher.hash_pairs_here(pairs),
-                    |messages| hasher.hash_messages_here(messages),
-                )
-            });
-            is_right.then_some(hasher).ok_or(TierState::Faulty)
-        };
+    pub(crate) fn of(tests: &SelfTests, tier: HashTier) -> Result<Self, TierState> {
+        tests.hasher(Self::detect(tests, tier).ok_or(TierState::Absent)?)
+    }
+
+    /// The tier, where the CPU has its instructions. What fills no vector of the widest goes to the next, if that is right.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(unused_variables, reason = "no tier here has another one within")
+    )]
+    fn detect(tests: &SelfTests, tier: HashTier) -> Option<Self> {
         match tier {
-            HashTier::Portable => Ok(Self::Portable),
+            HashTier::Portable => Some(Self::Portable),
             #[cfg(target_arch = "x86_64")]
-            HashTier::ShaNi => {
-                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
-                let proof = ShaNi::detect().ok_or(TierState::Absent)?;
-                check(Self::ShaNi(proof), &IS_RIGHT)
-            }
+            HashTier::ShaNi => ShaNi::detect().map(Self::ShaNi),
             #[cfg(target_arch = "x86_64")]
             HashTier::Avx512 => {
-                static IS_RIGHT: OnceLock<bool> = OnceLock::new();
-                let proof = Wide::detect().ok_or(TierState::Absent)?;
-                let rest = match Self::of(HashTier::ShaNi) {
+                let proof = Wide::detect()?;
+                let rest = match Self::of(tests, HashTier::ShaNi) {
                     Ok(Self::ShaNi(proof)) => Some(proof),
                     _ => None,
                 };
-                check(Self::Avx512(proof, rest), &IS_RIGHT)
+                Some(Self::Avx512(proof, rest))
             }
             #[cfg(not(target_arch = "x86_64"))]
-            HashTier::ShaNi | HashTier::Avx512 => Err(TierState::Absent),
+            HashTier::ShaNi | HashTier::Avx512 => None,
         }
     }
 
     /// The fastest that there is.
-    pub(crate) fn fastest() -> Self {
+    pub(crate) fn fastest(tests: &SelfTests) -> Self {
         let tiers = HashTier::ALL.into_iter().rev();
         tiers
-            .filter_map(|tier| Self::of(tier).ok())
+            .filter_map(|tier| Self::of(tests, tier).ok())
             .next()
             .unwrap_or(Self::Portable)
     }
@@ -219,7 +210,7 @@ impl Hasher {
     }
 
     /// The same on the calling thread.
-    fn hash_pairs_here(self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+    pub(crate) fn hash_pairs_here(self, pairs: &[[u8; 64]]) -> Vec<Hash> {
         match self {
             Self::Portable => portable::hash_pairs(pairs),
             #[cfg(target_arch = "x86_64")]
@@ -233,7 +224,7 @@ impl Hasher {
     }
 
     /// The same on the calling thread.
-    fn hash_messages_here(self, messages: &[&[u8]]) -> Vec<Hash> {
+    pub(crate) fn hash_messages_here(self, messages: &[&[u8]]) -> Vec<Hash> {
         match self {
             Self::Portable => portable::hash_messages(messages),
             #[cfg(target_arch = "x86_64")]
@@ -247,11 +238,11 @@ impl Hasher {
 /// Whether a tier of signatures can be used here.
 #[must_use]
 pub fn signature_tier_state(tier: SignatureTier) -> TierState {
-    Verifier::of(tier).map_or_else(|state| state, |_| TierState::Usable)
+    Verifier::of(SelfTests::of_process(), tier).map_or_else(|state| state, |_| TierState::Usable)
 }
 
 /// Whether a tier of hashes can be used here.
 #[must_use]
 pub fn hash_tier_state(tier: HashTier) -> TierState {
-    Hasher::of(tier).map_or_else(|state| state, |_| TierState::Usable)
+    Hasher::of(SelfTests::of_process(), tier).map_or_else(|state| state, |_| TierState::Usable)
 }

@@ -18,7 +18,66 @@ fn main() -> io::Result<()> {
             hex::decode(sample["bytes"].as_str().unwrap_or_default()).map_err(io::Error::other)?;
         write(&folder, name, &bytes)?;
     }
+    for (name, bytes) in signatures() {
+        put(&folder.join("sig_tiers"), name, &bytes)?;
+    }
     Ok(())
+}
+
+/// Programs of `ordlane_testkit::signatures::batch`, by what they are about.
+fn signatures() -> [(&'static str, Vec<u8>); 5] {
+    let text: Vec<u8> = (0..=255).collect();
+    let honest = |signer: u8, length: u8| [&[1, signer, length], &text[..length.into()]].concat();
+    let small_order = |kind: u8| (0..8_u8).map(move |at| vec![kind, at, 3 * at, 3, 1, 2, 3]);
+    let mixed_order = |kind: u8| (0..8_u8).map(move |at| vec![kind, at, 5 * at, 2, 1, 2]);
+    let each_kind = [
+        [&[0], &text[..96], &[3, 1, 2, 3]].concat(),
+        honest(1, 32),
+        [&[2, 77, 0], &honest(2, 10)[1..]].concat(),
+        [&[3], &honest(3, 0)[1..]].concat(),
+        vec![4, 1, 2, 0],
+        vec![5, 3, 4, 1, 9],
+        [&[6, 5], &honest(4, 20)[1..]].concat(),
+        [&[6 + 128, 6], &honest(4, 20)[1..]].concat(),
+        vec![7, 1, 0],
+        vec![7 + 128, 1, 5],
+    ];
+    // Two groups of eight and one more, with a bad one in the middle of each.
+    let lanes = (0..17_u8).map(|at| match at % 8 {
+        4 => [&[2, at, 1], &honest(at, 32)[1..]].concat(),
+        _ => honest(at, 32),
+    });
+    // Where the last block of a hash begins or ends, behind nothing and behind the 64 bytes of R and A.
+    let edges = [
+        0, 1, 46, 47, 48, 55, 56, 63, 64, 65, 111, 112, 119, 120, 128, 175, 176, 183, 184, 255,
+    ];
+    [
+        ("each_kind", each_kind.concat()),
+        (
+            "small_order",
+            [4, 4 + 16, 4 + 24]
+                .into_iter()
+                .flat_map(small_order)
+                .flatten()
+                .collect(),
+        ),
+        (
+            "mixed_order",
+            [5, 5 + 128]
+                .into_iter()
+                .flat_map(mixed_order)
+                .flatten()
+                .collect(),
+        ),
+        ("lanes", lanes.flatten().collect()),
+        (
+            "lengths",
+            edges
+                .into_iter()
+                .flat_map(|length| honest(7, length))
+                .collect(),
+        ),
+    ]
 }
 
 /// Writes a sample to each target that takes it; `roundtrip_canonical` has the type's number in front.

@@ -5,6 +5,7 @@
 //! - [`mutation`]: deterministic damage to bytes;
 //! - [`fuzz`]: what must hold for any input of a decoder;
 //! - `oracle` (feature): the state machine, written a second time, one transaction after another;
+//! - `signatures` (feature `oracle`): batches of signatures from any bytes, and what must be said of them;
 //! - `golden` (feature): fixed blocks and encodings, committed as files that pin every format and root;
 //! - `strategies` (feature): proptest strategies for every type of the wire formats;
 //! - `vectors` (feature): public test vectors for Ed25519, SHA-256 and SHA-512.
@@ -24,6 +25,8 @@ pub mod golden;
 pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
+#[cfg(feature = "oracle")]
+pub mod signatures;
 #[cfg(feature = "strategies")]
 pub mod strategies;
 #[cfg(feature = "vectors")]

@@ -55,6 +55,16 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+/// The files that may contain `unsafe`, as docs/ARCHITECTURE.md lists them.
+const MAY_BE_UNSAFE: [&str; 6] = [
+    "gpu-kernels/src/cpu/sha256/ni.rs",
+    "gpu-kernels/src/cpu/vector.rs",
+    "scheduler/src/parallel/lock.rs",
+    "scheduler/src/parallel/proofs/counters.rs",
+    "scheduler/tests/memory.rs",
+    "testkit/tests/allocation.rs",
+];
+
 #[test]
 fn a_crate_imports_only_what_the_table_allows() {
     let dependencies = dependencies();
@@ -103,6 +113,53 @@ fn the_signature_rule_is_called_from_one_place_only() {
                 assert!(!text.contains(banned), "{} names {banned}", file.display());
             }
         }
+    }
+}
+
+#[test]
+fn unsafe_code_stands_only_where_it_is_listed() {
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let folders = std::fs::read_dir(root).expect("the folder of the workspace");
+    let crates = folders.map(|entry| entry.expect("an entry").path());
+    let files = crates
+        .filter(|path| path.join("Cargo.toml").exists())
+        .flat_map(|path| ["src", "tests", "examples", "benches"].map(|folder| path.join(folder)))
+        .filter(|folder| folder.exists())
+        .flat_map(|folder| rust_files(&folder));
+    let found: BTreeSet<String> = files
+        .filter(|file| {
+            let text = std::fs::read_to_string(file).expect("a source file");
+            text.lines().any(is_unsafe)
+        })
+        .map(|file| {
+            let file = file.strip_prefix(root).expect("a path below the root");
+            file.to_string_lossy().replace('\\', "/")
+        })
+        .collect();
+    assert_eq!(found, MAY_BE_UNSAFE.map(String::from).into());
+}
+
+/// Whether a line has the keyword, or the lint that forbids it, outside of comments and strings.
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let outside_of_strings = code.split('"').step_by(2);
+    let is_part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    outside_of_strings
+        .flat_map(|code| code.split(|c| !is_part_of_word(c)))
+        .any(|word| ["unsafe", "unsafe_code"].contains(&word))
+}
+
+#[test]
+fn unsafe_code_is_seen_outside_of_comments_and_strings() {
+    for line in [
+        "    unsafe { f() }",
+        "unsafe impl Sync for A {}",
+        "#[expect(unsafe_code, reason = \"a\")]",
+    ] {
+        assert!(is_unsafe(line), "{line}");
+    }
+    for line in ["// unsafe", "let text = \"unsafe\";", "let unsafely = 1;"] {
+        assert!(!is_unsafe(line), "{line}");
     }
 }
 

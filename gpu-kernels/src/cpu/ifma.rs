@@ -2,6 +2,8 @@
 
 mod base;
 mod field;
+#[cfg(test)]
+mod model;
 mod point;
 mod scalar;
 mod sha512;

@@ -328,3 +328,6 @@ impl U32x16 {
         Self(unsafe { _mm512_mask_blend_epi32(mask, self.0, other.0) })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use ordlane_primitives::{Hash, batch::BatchHasher as _};
 use ordlane_testkit::vectors;
 use sha2::{Digest, Sha256};
 
-fn tiers() -> Vec<Dispatcher> {
+pub(crate) fn tiers() -> Vec<Dispatcher> {
     HashTier::ALL
         .into_iter()
         .filter(|tier| match hash_tier_state(*tier) {
@@ -116,5 +116,13 @@ fn pairs_in_batches_of_every_size() {
                 dispatcher.hash_tier()
             );
         }
+    }
+}
+
+#[test]
+fn an_empty_batch_has_no_digests_on_any_tier() {
+    for dispatcher in tiers() {
+        assert!(dispatcher.hash_pairs(&[]).is_empty());
+        assert!(dispatcher.hash_messages(&[]).is_empty());
     }
 }

@@ -5,6 +5,8 @@ mod cases;
 #[cfg(test)]
 mod hashes;
 #[cfg(test)]
+mod programs;
+#[cfg(test)]
 mod signatures;
 
 #[cfg(test)]

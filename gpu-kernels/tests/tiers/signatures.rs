@@ -13,7 +13,7 @@ use super::cases::{
 };
 
 /// A dispatcher for every tier that there is here; the portable one first.
-fn tiers() -> Vec<Dispatcher> {
+pub(crate) fn tiers() -> Vec<Dispatcher> {
     SignatureTier::ALL
         .into_iter()
         .filter(|tier| match signature_tier_state(*tier) {
@@ -191,6 +191,55 @@ fn every_arrangement_of_good_and_bad_lanes_keeps_them_apart() {
                 assert_eq!(dispatcher.verify_batch(&group), expected);
             }
         }
+    }
+}
+
+#[test]
+fn an_empty_batch_has_no_verdicts_on_any_tier() {
+    for dispatcher in tiers() {
+        assert!(dispatcher.verify_batch(&[]).is_empty());
+    }
+    for threads in [1, 3] {
+        let dispatcher = Dispatcher::new(DispatcherConfig {
+            threads,
+            ..DispatcherConfig::default()
+        })
+        .unwrap();
+        assert!(dispatcher.verify_batch(&[]).is_empty());
+    }
+}
+
+#[test]
+fn any_96_bytes_have_a_verdict_and_never_a_panic() {
+    // Key, R and S of one byte over and over, with another at either end: bounds of p, l, signs and limbs.
+    let bytes = [0, 1, 0x10, 0x7f, 0x80, 0xec, 0xed, 0xff];
+    let mut parts = Vec::new();
+    for inner in [0, 0x55, 0xff] {
+        for first in bytes {
+            for last in bytes {
+                let mut part = [inner; 32];
+                (part[0], part[31]) = (first, last);
+                parts.push(part);
+            }
+        }
+    }
+    let cases: Vec<Case> = (0..3 * parts.len())
+        .map(|at| {
+            let [key, r, s] =
+                [at, at * 5 + at / 7, at * 11 + at / 5].map(|at| parts[at % parts.len()]);
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(&r);
+            signature[32..].copy_from_slice(&s);
+            Case {
+                key,
+                message: vec![0; at % 3],
+                signature,
+            }
+        })
+        .collect();
+    all_agree(&cases);
+    for case in cases.iter().step_by(9) {
+        all_agree(std::slice::from_ref(case));
     }
 }
 

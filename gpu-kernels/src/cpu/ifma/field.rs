@@ -7,11 +7,13 @@
 //!   halves with i + j = k - 1, for 2^52 is twice 2^51. There are at most 5 of each, so z_k < 15 * 2^52.
 //! - The upper five limbs are folded in by 2^255 = 19: at most 1 + 19 * 14 units of 2^52 (one at k = 0; four low and five
 //!   high halves at k = 5), so a product is below 2^60.1.
-//! - Differences add a multiple of p whose limbs are at least what is subtracted: 2^11 p, at least
-//!   2^62 - 2^16 ([`BIAS_SHIFT`]), which is above three products. So every sum of at most one product or doubled product and one bias is
-//!   below 2^63.3 and does not wrap.
+//! - Differences add a multiple of p whose limbs are at least what is subtracted: 2^11 p, at least 2^62 - 2^16
+//!   ([`BIAS_SHIFT`]), which is above three products. So every sum of at most three products and one bias is below 2^62.9
+//!   and does not wrap.
 //! - Carrying v < 2^64: each limb keeps 51 bits and gets the carry of the one below, less than 2^13, or 19 times that of
 //!   the highest, less than 2^17.3. So the result is below 2^51 + 2^18 < 2^52.
+//!
+//! The tests compute these bounds limb by limb from the formulas, and compare the code with the formulas at the extremes.
 
 use crate::cpu::vector::{Ifma, LANES, Mask, U64x8};
 
@@ -266,9 +268,9 @@ impl Field {
     /// The same elements with limbs of at most 51 bits, each the number below p.
     #[inline(always)]
     pub(crate) fn canonical(self, ifma: Ifma) -> Self {
-        // Two rounds leave a number below 2^255 + 2^18; a third and a fourth settle the rest of the ripple.
+        // The first round leaves a number below 2^255 + 2^6, the second one below 2^255 in limbs of 51 bits.
         let mut limbs = Wide(self.0).ripple(ifma).ripple(ifma);
-        // Below 2^255 now, so at most once above p: p is subtracted where adding 19 overflows.
+        // So it is below 2 p, and p is subtracted where adding 19 overflows.
         let [l0, l1, l2, l3, l4] = limbs.0;
         let mut carry = l0.add(U64x8::splat(ifma, 19)).shr::<RADIX>();
         for limb in [l1, l2, l3, l4] {
@@ -375,8 +377,8 @@ impl Wide {
         Field([l0.add(top), l1.add(c0), l2.add(c1), l3.add(c2), l4.add(c3)])
     }
 
-    /// Carries from limb to limb, and the highest carry round to the lowest limb. Of limbs below 2^52 + 2^17 it leaves a
-    /// number below 2^255 + 2^6, and below 2^255 the second time.
+    /// Carries from limb to limb, and the highest carry round to the lowest limb. Of an element it leaves a number below
+    /// 2^255 + 2^6, and below 2^255 the second time.
     #[inline(always)]
     fn ripple(self, ifma: Ifma) -> Self {
         let ([l0, l1, l2, l3, l4], carry) = self.carried(ifma);
@@ -398,3 +400,6 @@ impl Wide {
         (limbs, carry)
     }
 }
+
+#[cfg(test)]
+mod tests;

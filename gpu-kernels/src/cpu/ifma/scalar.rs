@@ -7,7 +7,8 @@
 //! number below 2^512 is x = x0 + 2^260 x1, so x = x0 - C x1. C x1 is below 2^133 2^252 = y0 + 2^260 y1 with y1 below
 //! 2^125, so x = x0 - y0 + C y1, and with 2^8 l > 2^260 more it lies between 0 and 2^262. There q = x / 2^252 is below
 //! 2^10, and x - q l + l is above l - 2^135 and below 2^252 + l < 2^254.
-//! Sums of limbs stay below 2^57 in size, between carries with a sign.
+//! Sums of limbs stay below 2^57 in size, between carries with a sign. The tests compute that from the formulas, too, and
+//! compare the code with the formulas at the extremes.
 
 use crate::cpu::vector::{Ifma, U64x8};
 
@@ -213,3 +214,6 @@ impl<const BITS: u32> Digits<BITS> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

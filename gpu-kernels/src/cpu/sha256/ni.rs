@@ -163,3 +163,6 @@ fn big_endian(bytes: &[u8; 16]) -> __m128i {
         (u64::from(b) << 32 | u64::from(a)).cast_signed(),
     )
 }
+
+#[cfg(test)]
+mod tests;
