@@ -28,7 +28,7 @@ mod update;
 
 pub(crate) use self::pages::{Backing, DirtyPages};
 use self::{
-    page::{Node, Page, PageId},
+    page::{Node, Page, PageId, Stack},
     pages::{PageChange, Pages, Version, part_of},
 };
 use crate::StateError;
@@ -102,23 +102,28 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The page `id`, whose top node has the hash `top`.
-    fn page(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
-        match self.overlaid(id)? {
-            Some(page) => Ok(page.clone()),
-            None => self.pages.page(id, top),
+    /// The page `id`, whose top node has the hash `top`. `settled` finds it among the settled pages.
+    fn page(
+        &self,
+        id: PageId,
+        top: &Hash,
+        settled: impl FnOnce(&Hash) -> Result<Page, StateError>,
+    ) -> Result<Stack, StateError> {
+        let mut patches = Vec::new();
+        let mut top = *top;
+        for change in self.overlays.iter().filter_map(|overlay| overlay.find(id)) {
+            let Some(page) = change else {
+                return Err(StateError::damaged(
+                    "the tree leads to a page that it has removed",
+                ));
+            };
+            if page.is_whole() {
+                return Ok(Stack::new(patches, page.clone()));
+            }
+            top = *page.below();
+            patches.push(page.clone());
         }
-    }
-
-    /// The page `id`, if it is not that of the settled tree.
-    fn overlaid(&self, id: PageId) -> Result<Option<&Page>, StateError> {
-        match self.overlays.iter().find_map(|overlay| overlay.find(id)) {
-            Some(Some(page)) => Ok(Some(page)),
-            Some(None) => Err(StateError::damaged(
-                "the tree leads to a page that it has removed",
-            )),
-            None => Ok(None),
-        }
+        Ok(Stack::new(patches, settled(&top)?))
     }
 }
 
@@ -247,7 +252,7 @@ impl Tree {
         let mut hash = self.root;
         while is_internal(&hash) {
             let id = PageId::at(siblings.len(), path);
-            let page = view.page(id, &hash)?;
+            let page = view.page(id, &hash, |top| self.pages.page(id, top))?;
             let mut position: usize = 1;
             while is_internal(&hash) && position >> id.height() == 0 {
                 let Node { left, right } = *node_at(&page, position)?;
@@ -387,7 +392,7 @@ fn is_internal(hash: &Hash) -> bool {
     *hash != EMPTY && !is_leaf(hash)
 }
 
-fn node_at(page: &Page, position: usize) -> Result<&Node, StateError> {
+fn node_at(page: &Stack, position: usize) -> Result<&Node, StateError> {
     page.node(position)
         .ok_or_else(|| StateError::damaged("a page of the tree lacks a node that it leads to"))
 }
@@ -407,11 +412,11 @@ fn joined(overlays: Vec<Arc<Overlay>>) -> Vec<Arc<Overlay>> {
             let changes = overlays
                 .iter()
                 .filter_map(|overlay| overlay.pages.get(part));
-            let mut joined: Vec<PageChange> = changes.flatten().cloned().collect();
-            // Stable, so the newest of each comes first and stays.
-            joined.sort_by_key(|(id, _)| *id);
-            joined.dedup_by_key(|(id, _)| *id);
-            joined
+            let mut changes: Vec<&PageChange> = changes.flatten().collect();
+            // Stable, so the newest of each comes first.
+            changes.sort_by_key(|(id, _)| *id);
+            let same = changes.chunk_by(|(a, _), (b, _)| a == b);
+            same.filter_map(joined_change).collect()
         })
         .collect();
     vec![Arc::new(Overlay {
@@ -419,6 +424,22 @@ fn joined(overlays: Vec<Arc<Overlay>>) -> Vec<Arc<Overlay>> {
         covered,
         pages,
     })]
+}
+
+/// Makes the changes of one page, newest first, one.
+fn joined_change(changes: &[&PageChange]) -> Option<PageChange> {
+    let ((id, newest), older) = changes.split_first()?;
+    let Some(newest) = newest else {
+        return Some((*id, None));
+    };
+    let mut joined = newest.clone();
+    for page in older.iter().map_while(|(_, page)| page.as_ref()) {
+        if joined.is_whole() {
+            break;
+        }
+        joined = joined.over(page);
+    }
+    Some((*id, Some(joined)))
 }
 
 impl Default for Tree {

@@ -130,60 +130,102 @@ pub(super) const fn height(depth: usize) -> usize {
     if depth < 12 { 6 } else { 4 }
 }
 
-/// The nodes of a page, in one piece of memory: first which positions are taken, then their nodes, ascending.
+/// The nodes of a page, or those that an update changed in it, in one piece of memory: first a header, then the nodes,
+/// ascending by position.
 #[derive(Clone, Debug)]
 pub(super) struct Page(Arc<[Node]>);
 
 impl Page {
-    /// The page with these nodes: `bits` says which positions of `nodes` are taken.
-    pub(super) fn pack(bits: u128, nodes: &[Node]) -> Self {
+    /// The page with these nodes: `here` says which positions of `nodes` belong to it, `taken` which positions of the
+    /// page have a node at all. Where they differ it is a *patch* over a page whose top node has the hash `below`.
+    pub(super) fn pack(here: u128, taken: u128, below: &Hash, nodes: &[Node]) -> Self {
+        let mut rest = here;
+        Self::collect(here, taken, below, || {
+            let position = rest.trailing_zeros() as usize;
+            rest &= rest.wrapping_sub(1);
+            nodes[position]
+        })
+    }
+
+    fn collect(here: u128, taken: u128, below: &Hash, mut next: impl FnMut() -> Node) -> Self {
         let mut header = Node::default();
-        header.left.0[..BITS_BYTES].copy_from_slice(&bits.to_le_bytes());
-        let mut rest = bits;
-        let taken = bits.count_ones() as usize;
+        header.left.0[..BITS_BYTES].copy_from_slice(&here.to_le_bytes());
+        header.left.0[BITS_BYTES..].copy_from_slice(&taken.to_le_bytes());
+        header.right = *below;
+        let count = here.count_ones() as usize;
+        // A range of known length, so that the nodes are written once, into their place.
         Self(
-            (0..=taken)
-                .map(|index| {
-                    if index == 0 {
-                        return header;
-                    }
-                    let position = rest.trailing_zeros() as usize;
-                    rest &= rest.wrapping_sub(1);
-                    nodes[position]
-                })
+            (0..=count)
+                .map(|index| if index == 0 { header } else { next() })
                 .collect(),
         )
     }
 
-    /// Which positions are taken.
-    pub(super) fn bits(&self) -> u128 {
+    /// Which positions have their node in here.
+    fn here(&self) -> u128 {
         let mut bytes = [0; BITS_BYTES];
         bytes.copy_from_slice(&self.0[0].left.0[..BITS_BYTES]);
         u128::from_le_bytes(bytes)
     }
 
-    /// The node at a position, if there is one.
-    pub(super) fn node(&self, position: Position) -> Option<&Node> {
-        let (bits, bit) = (self.bits(), 1_u128 << position);
-        let below = (bits & (bit - 1)).count_ones() as usize;
-        (bits & bit != 0).then(|| &self.0[below + 1])
+    /// Which positions of the page have a node.
+    pub(super) fn taken(&self) -> u128 {
+        let mut bytes = [0; BITS_BYTES];
+        bytes.copy_from_slice(&self.0[0].left.0[BITS_BYTES..]);
+        u128::from_le_bytes(bytes)
     }
 
-    /// Puts every node at its position, and returns which are taken.
-    pub(super) fn unpack(&self, nodes: &mut [Node]) -> u128 {
-        let bits = self.bits();
-        let mut rest = bits;
-        for node in &self.0[1..] {
-            nodes[rest.trailing_zeros() as usize] = *node;
+    /// Whether every node of the page is in here.
+    pub(super) fn is_whole(&self) -> bool {
+        self.here() == self.taken()
+    }
+
+    /// For a patch, the hash of the top node of the page that it lies on.
+    pub(super) fn below(&self) -> &Hash {
+        &self.0[0].right
+    }
+
+    /// The node at a position, if it is in here.
+    pub(super) fn node(&self, position: Position) -> Option<&Node> {
+        let (here, bit) = (self.here(), 1_u128 << position);
+        let before = (here & (bit - 1)).count_ones() as usize;
+        (here & bit != 0).then(|| &self.0[before + 1])
+    }
+
+    /// This patch and what it lies on, as one.
+    pub(super) fn over(&self, below: &Self) -> Self {
+        let (mine, taken) = (self.here(), self.taken());
+        let here = mine | (below.here() & taken);
+        let mut rest = here;
+        Self::collect(here, taken, below.below(), || {
+            let position = rest.trailing_zeros() as usize;
             rest &= rest.wrapping_sub(1);
+            let node = self.node(position).or_else(|| below.node(position));
+            debug_assert!(node.is_some(), "it is in one of both");
+            node.copied().unwrap_or_default()
+        })
+    }
+
+    /// Takes the nodes of a patch over this page, in place where the same positions are taken and nobody else sees it.
+    pub(super) fn apply(&mut self, patch: &Self) {
+        let (here, same) = (self.here(), self.taken() == patch.taken());
+        let Some(nodes) = Arc::get_mut(&mut self.0).filter(|_| same) else {
+            *self = patch.over(self);
+            return;
+        };
+        let mut rest = patch.here();
+        for node in &patch.0[1..] {
+            let bit = rest & rest.wrapping_neg();
+            rest &= rest.wrapping_sub(1);
+            let before = (here & (bit - 1)).count_ones() as usize;
+            nodes[before + 1] = *node;
         }
-        bits
     }
 
     /// How much memory it takes, in bytes.
     pub(super) fn resident_bytes(&self) -> usize {
-        // The counters of the Arc take as much as a node, because they keep its alignment.
-        (self.0.len() + 1) * NODE_BYTES
+        // The counters of the Arc take a quarter of a node.
+        self.0.len() * NODE_BYTES + NODE_BYTES / 4
     }
 
     /// Whether both are one and the same page in memory.
@@ -191,10 +233,10 @@ impl Page {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Its bytes in the store: which positions are taken (`u128`, little-endian), then the nodes.
+    /// The bytes of a whole page in the store: which positions are taken (`u128`, little-endian), then the nodes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(BITS_BYTES + (self.0.len() - 1) * NODE_BYTES);
-        bytes.extend_from_slice(&self.0[0].left.0[..BITS_BYTES]);
+        bytes.extend_from_slice(&self.0[0].left.0[BITS_BYTES..]);
         for node in &self.0[1..] {
             bytes.extend_from_slice(&node.left.0);
             bytes.extend_from_slice(&node.right.0);
@@ -256,7 +298,33 @@ impl Page {
             let here = *hash != EMPTY && (position < bottom || is_leaf(hash));
             here == (bits >> position & 1 == 1)
         });
-        complete.then(|| Self::pack(bits, &nodes))
+        complete.then(|| Self::pack(bits, bits, &EMPTY, &nodes))
+    }
+}
+
+/// A page as a tree sees it: patches, newest first, over a whole page.
+#[derive(Clone, Debug)]
+pub(super) struct Stack {
+    patches: Vec<Page>,
+    whole: Page,
+}
+
+impl Stack {
+    pub(super) const fn new(patches: Vec<Page>, whole: Page) -> Self {
+        Self { patches, whole }
+    }
+
+    /// Which positions have a node.
+    pub(super) fn taken(&self) -> u128 {
+        self.patches.first().unwrap_or(&self.whole).taken()
+    }
+
+    /// The node at a position that is taken.
+    pub(super) fn node(&self, position: Position) -> Option<&Node> {
+        self.patches
+            .iter()
+            .find_map(|patch| patch.node(position))
+            .or_else(|| self.whole.node(position))
     }
 }
 
@@ -300,7 +368,7 @@ mod tests {
         let bits = [1, 2, 3, 6, 7, 14, 15]
             .iter()
             .fold(0, |bits, at| bits | 1_u128 << at);
-        (Page::pack(bits, &nodes), top)
+        (Page::pack(bits, bits, &EMPTY, &nodes), top)
     }
 
     #[test]
@@ -324,6 +392,47 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Page::from_bytes(&bytes[..length], id, &top, &Sequential).is_none());
         }
+    }
+
+    #[test]
+    fn a_patch_in_place_is_the_patch_over_a_copy() {
+        let (page, _) = sample();
+        let mut nodes = [Node::default(); MAX_POSITIONS];
+        for (position, seed) in [(1, b"x"), (2, b"y"), (7, b"z")] {
+            nodes[position].left = sha256(seed);
+        }
+        let here = 1 << 1 | 1 << 2 | 1 << 7;
+        for taken in [page.taken(), page.taken() & !(1 << 15)] {
+            let patch = Page::pack(here, taken, &sha256(b"below"), &nodes);
+            assert!(!patch.is_whole());
+            let whole = patch.over(&page);
+            assert!(whole.is_whole());
+            let mut copy = page.clone();
+            copy.apply(&patch);
+            let mut alone = Page::pack(page.taken(), page.taken(), &EMPTY, &unpacked(&page));
+            alone.apply(&patch);
+            let stack = Stack::new(vec![patch.clone()], page.clone());
+            assert_eq!(stack.taken(), taken);
+            for position in 1..MAX_POSITIONS {
+                let expected = (taken >> position & 1 == 1)
+                    .then(|| *patch.node(position).or(page.node(position)).unwrap());
+                assert_eq!(whole.node(position).copied(), expected);
+                assert_eq!(copy.node(position).copied(), expected);
+                assert_eq!(alone.node(position).copied(), expected);
+                if let Some(expected) = expected {
+                    assert_eq!(stack.node(position), Some(&expected));
+                }
+            }
+        }
+        assert_eq!(
+            page.to_bytes(),
+            sample().0.to_bytes(),
+            "the copy left the page as it was"
+        );
+    }
+
+    fn unpacked(page: &Page) -> [Node; MAX_POSITIONS] {
+        core::array::from_fn(|position| page.node(position).copied().unwrap_or_default())
     }
 
     #[test]

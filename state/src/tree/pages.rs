@@ -33,7 +33,7 @@ const ENTRY_BYTES: usize = 144;
 /// The largest arena that is kept for the next update, in nodes of 64 bytes.
 const MAX_ARENA_NODES: usize = 1 << 17;
 
-/// A page that a tree has in place of another one; none where there is no page any more.
+/// A page that a tree has in place of another one, or a patch over it; none where there is no page any more.
 pub(super) type PageChange = (PageId, Option<Page>);
 
 /// Which state of the pages: every update of a tree makes a new one, and no two have the same number.
@@ -163,7 +163,7 @@ impl Pages {
         }
     }
 
-    /// Makes the changes of the layers, oldest first, the settled state, if `follows` says so of the version that is.
+    /// Makes the changes of the layers, oldest first, the settled state; `layers` gets the version that is.
     pub(super) fn settle<'a>(
         &self,
         version: Version,
@@ -173,8 +173,13 @@ impl Pages {
         for layer in layers(*settled)? {
             for (lock, changes) in self.shards.iter().zip(layer) {
                 let mut shard = write(lock);
-                for (id, page) in changes {
-                    let (added, freed) = shard.insert_dirty(*id, page.clone());
+                for (id, change) in changes {
+                    if let Some(patch) = change.as_ref().filter(|page| !page.is_whole())
+                        && shard.pages.get(*id).is_none()
+                    {
+                        shard.insert_clean(*id, self.load(*id, patch.below())?);
+                    }
+                    let (added, freed) = shard.change(*id, change.as_ref());
                     self.dirty_bytes.fetch_add(added, Ordering::Relaxed);
                     self.dirty_bytes.fetch_sub(freed, Ordering::Relaxed);
                 }
@@ -189,7 +194,7 @@ impl Pages {
     pub(super) fn drop_stored(&self, id: PageId) {
         let mut shard = write(self.shard(id));
         if shard.pages.get(id).is_none() {
-            let (added, _) = shard.insert_dirty(id, None);
+            let (added, _) = shard.change(id, None);
             self.dirty_bytes.fetch_add(added, Ordering::Relaxed);
         }
     }
@@ -321,29 +326,32 @@ impl Shard {
     }
 
     /// Returns how many bytes of dirty pages came, and how many went.
-    fn insert_dirty(&mut self, id: PageId, page: Option<Page>) -> (usize, usize) {
-        let mut entry = Entry {
-            page,
-            dirty: true,
-            used: AtomicBool::new(true),
-            in_ring: false,
-        };
-        let added = entry.bytes();
-        let mut freed = 0;
-        let old = self.pages.get(id);
-        if let Some(old) = old {
-            entry.in_ring = old.in_ring;
-            if old.dirty {
-                freed = old.bytes();
-            } else {
-                self.clean_bytes = self.clean_bytes.saturating_sub(old.bytes());
-            }
-        }
-        if old.is_none_or(|old| !old.dirty) {
+    fn change(&mut self, id: PageId, change: Option<&Page>) -> (usize, usize) {
+        let Some(entry) = self.pages.get_mut(id) else {
+            let entry = Entry {
+                page: change.cloned(),
+                dirty: true,
+                used: AtomicBool::new(true),
+                in_ring: false,
+            };
+            let added = entry.bytes();
             self.dirty.push(id);
+            self.pages.insert(id, entry);
+            return (added, 0);
+        };
+        let old_bytes = entry.bytes();
+        match (&mut entry.page, change) {
+            (Some(page), Some(patch)) if !patch.is_whole() => page.apply(patch),
+            (page, change) => *page = change.cloned(),
         }
-        self.pages.insert(id, entry);
-        (added, freed)
+        let added = entry.bytes();
+        if entry.dirty {
+            return (added, old_bytes);
+        }
+        entry.dirty = true;
+        self.clean_bytes = self.clean_bytes.saturating_sub(old_bytes);
+        self.dirty.push(id);
+        (added, 0)
     }
 
     /// Returns how many bytes are not dirty any more.

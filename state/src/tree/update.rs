@@ -28,7 +28,7 @@ use ordlane_primitives::{
 
 use super::{
     Leaf, LeafChange, View,
-    page::{MAX_POSITIONS, Node, Page, PageId, Position},
+    page::{MAX_POSITIONS, Node, Page, PageId, Position, Stack},
     pages::{CHUNKS, Chunk, PageChange},
 };
 use crate::StateError;
@@ -135,12 +135,16 @@ enum Above {
     Result(usize),
 }
 
-/// A page that is being changed: its nodes are `2 << height` entries of the arena.
-#[derive(Clone, Copy, Debug)]
+/// A page that is being changed: its changed nodes are among `2 << height` entries of the arena.
+#[derive(Debug)]
 struct Draft {
     id: PageId,
+    /// The page as it was, and the hash of its top node.
+    old: Option<(Stack, Hash)>,
     base: usize,
-    bits: u128,
+    /// Which positions have their node in the arena, and which have one at all.
+    here: u128,
+    taken: u128,
     above: Above,
 }
 
@@ -225,10 +229,10 @@ impl Builder<'_> {
         };
         let id = PageId::at(depth, first);
         let page = match old {
-            Old::Inner(hash) => Some(match self.view.overlaid(id)? {
-                Some(page) => page,
-                None => self.settled.page(id, &hash)?,
-            }),
+            Old::Inner(hash) => {
+                let settled = |top: &Hash| Ok(self.settled.page(id, top)?.clone());
+                Some((self.view.page(id, &hash, settled)?, hash))
+            }
             Old::Empty | Old::Leaf(_) => None,
         };
         let had_page = page.is_some();
@@ -336,28 +340,55 @@ impl Drafts {
         }
     }
 
-    fn open(&mut self, id: PageId, above: Above, page: Option<&Page>) -> usize {
-        let base = self.arena.len();
-        self.arena
-            .resize(base + (2 << id.height()), Node::default());
-        let bits = page.map_or(0, |page| page.unpack(&mut self.arena[base..]));
+    fn open(&mut self, id: PageId, above: Above, old: Option<(Stack, Hash)>) -> usize {
+        let base = self.used;
+        self.used += 2 << id.height();
+        if self.arena.len() < self.used {
+            self.arena.resize(2 * self.used, Node::default());
+        }
         self.drafts.push(Draft {
             id,
             base,
-            bits,
+            here: 0,
+            taken: old.as_ref().map_or(0, |(page, _)| page.taken()),
+            old,
             above,
         });
         self.drafts.len() - 1
     }
 
+    /// The node at a position of a draft, if there is one.
+    fn node(&self, draft: usize, position: Position) -> Option<&Node> {
+        let draft = &self.drafts[draft];
+        if draft.here >> position & 1 == 1 {
+            return Some(&self.arena[draft.base + position]);
+        }
+        let (page, _) = draft.old.as_ref()?;
+        page.node(position)
+            .filter(|_| draft.taken >> position & 1 == 1)
+    }
+
+    fn put(&mut self, draft: usize, position: Position, node: Node) {
+        let draft = &mut self.drafts[draft];
+        self.arena[draft.base + position] = node;
+        draft.here |= 1 << position;
+        draft.taken |= 1 << position;
+    }
+
+    fn clear(&mut self, draft: usize, positions: u128) {
+        let draft = &mut self.drafts[draft];
+        draft.here &= !positions;
+        draft.taken &= !positions;
+    }
+
     /// Gives up a draft and those opened after it, which lie below it and have come to nothing, too.
     fn close(&mut self, draft: usize, removed: bool) {
-        let Draft { id, base, .. } = self.drafts[draft];
-        self.drafts.truncate(draft);
-        self.used = base;
+        let Draft { id, base, .. } = &self.drafts[draft];
+        self.used = *base;
         if removed {
-            self.removed.push(id);
+            self.removed.push(*id);
         }
+        self.drafts.truncate(draft);
     }
 
     /// The subtrees below an old one; a leaf that is not alone any more moves down on its side.
@@ -367,22 +398,21 @@ impl Drafts {
             Old::Leaf(leaf) if bit(&self.leaves[leaf].node.left, depth) => (Old::Empty, old),
             Old::Leaf(_) => (old, Old::Empty),
             Old::Inner(_) => {
-                let base = self.drafts[draft].base;
-                let Node { left, right } = self.arena[base + position];
+                let node = self.node(draft, position).copied().unwrap_or_default();
                 (
-                    self.child(base + 2 * position, left),
-                    self.child(base + 2 * position + 1, right),
+                    self.child(draft, 2 * position, node.left),
+                    self.child(draft, 2 * position + 1, node.right),
                 )
             }
         }
     }
 
-    /// The old subtree with this hash; if it is a leaf, it is in the arena.
-    fn child(&mut self, at: usize, hash: Hash) -> Old {
+    /// The old subtree with this hash at a position.
+    fn child(&mut self, draft: usize, position: Position, hash: Hash) -> Old {
         if hash == EMPTY {
             Old::Empty
         } else if is_leaf(&hash) {
-            let node = self.arena[at];
+            let node = self.node(draft, position).copied().unwrap_or_default();
             self.old(Subtree::Leaf(Leaf { node, hash }))
         } else {
             Old::Inner(hash)
@@ -407,18 +437,17 @@ impl Drafts {
         }
         self.place(draft, 2 * position, left);
         self.place(draft, 2 * position + 1, right);
-        let base = self.drafts[draft].base;
         let hashes = (self.hash_of(left), self.hash_of(right));
         if let (Old::Inner(hash), (Some(left), Some(right))) = (old, hashes)
-            && self.arena[base + position] == (Node { left, right })
+            && self.node(draft, position) == Some(&Node { left, right })
         {
             return New::Kept(hash);
         }
-        self.arena[base + position] = Node {
+        let node = Node {
             left: hashes.0.unwrap_or(EMPTY),
             right: hashes.1.unwrap_or(EMPTY),
         };
-        self.drafts[draft].bits |= 1 << position;
+        self.put(draft, position, node);
         if self.levels.len() <= depth {
             self.levels.resize_with(depth + 1, Vec::new);
         }
@@ -428,20 +457,21 @@ impl Drafts {
 
     /// There is no node here any more, nor below.
     fn lift(&mut self, draft: usize, position: Position, new: New) -> New {
-        self.drafts[draft].bits &= !(1 << position | 3 << (2 * position));
+        self.clear(draft, 1 << position | 3 << (2 * position));
         new
     }
 
     fn place(&mut self, draft: usize, position: Position, new: New) {
-        let Draft { id, base, bits, .. } = &mut self.drafts[draft];
         match new {
             New::Leaf(leaf) => {
-                self.arena[*base + position] = self.leaves[leaf].node;
-                *bits |= 1 << position;
+                let node = self.leaves[leaf].node;
+                if self.node(draft, position) != Some(&node) {
+                    self.put(draft, position, node);
+                }
             }
-            New::Kept(_) | New::Changed if position >> id.height() == 0 => {}
+            New::Kept(_) | New::Changed if position >> self.drafts[draft].id.height() == 0 => {}
             // At the lower cut, what is not a leaf is in another page.
-            New::Empty | New::Kept(_) | New::Changed => *bits &= !(1 << position),
+            New::Empty | New::Kept(_) | New::Changed => self.clear(draft, 1 << position),
         }
     }
 
@@ -495,12 +525,7 @@ impl Drafts {
         let mut pages: Vec<PageChange> = self
             .drafts
             .iter()
-            .map(|draft| {
-                (
-                    draft.id,
-                    Some(Page::pack(draft.bits, &self.arena[draft.base..])),
-                )
-            })
+            .map(|draft| (draft.id, Some(draft.pack(&self.arena))))
             .chain(self.removed.iter().map(|id| (*id, None)))
             .collect();
         pages.sort_unstable_by_key(|(id, _)| *id);
@@ -514,6 +539,14 @@ impl Drafts {
             New::Kept(hash) => Subtree::Inner(hash),
             New::Changed => Subtree::Inner(self.results[result]),
         }
+    }
+}
+
+impl Draft {
+    /// The changed page: a patch, or the whole page if there was none.
+    fn pack(&self, arena: &[Node]) -> Page {
+        let below = self.old.as_ref().map_or(&EMPTY, |(_, hash)| hash);
+        Page::pack(self.here, self.taken, below, &arena[self.base..])
     }
 }
 
@@ -541,19 +574,23 @@ impl Top {
     fn open(view: &View<'_>, root: &Hash, lone: Option<&Leaf>) -> Result<Self, StateError> {
         let mut work = Drafts::default();
         let page = match lone {
-            None if *root != EMPTY => Some(view.page(PageId::ROOT, root)?),
+            None if *root != EMPTY => {
+                let settled = |top: &Hash| view.pages.page(PageId::ROOT, top);
+                Some((view.page(PageId::ROOT, root, settled)?, *root))
+            }
             _ => None,
         };
-        work.open(PageId::ROOT, Above::Result(0), page.as_ref());
-        let root = match (lone, &page) {
-            (Some(leaf), _) => work.old(Subtree::Leaf(*leaf)),
-            (None, Some(_)) => Old::Inner(*root),
-            (None, None) => Old::Empty,
+        let had_page = page.is_some();
+        work.open(PageId::ROOT, Above::Result(0), page);
+        let root = match lone {
+            Some(leaf) => work.old(Subtree::Leaf(*leaf)),
+            None if had_page => Old::Inner(*root),
+            None => Old::Empty,
         };
         let mut top = Self {
             work,
             root,
-            had_page: page.is_some(),
+            had_page,
             chunks: [Subtree::Empty; CHUNKS],
             changed: 0,
         };
