@@ -9,6 +9,7 @@ mod machine;
 mod measure;
 mod merkle;
 mod points;
+mod progress;
 mod report;
 mod scheduler;
 mod signatures;

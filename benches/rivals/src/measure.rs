@@ -138,6 +138,11 @@ impl Spread {
         }
     }
 
+    /// The spread of a figure of many things, of rounds for instance.
+    pub(crate) fn over<T>(things: &[T], figure: impl Fn(&T) -> f64) -> Self {
+        Self::of(&things.iter().map(figure).collect::<Vec<_>>())
+    }
+
     /// The lower and the upper quartile.
     pub(crate) const fn quartiles(self) -> [f64; 2] {
         [self.lower_quartile, self.upper_quartile]
