@@ -251,13 +251,6 @@ impl Kind {
             Self::Mixed => "mixed",
         }
     }
-
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Self::Updates => Self::Mixed,
-            Self::Mixed => Self::Updates,
-        }
-    }
 }
 
 /// What every transaction does to one key that all share, a fee account for instance.

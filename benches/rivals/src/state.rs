@@ -16,10 +16,10 @@ use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
 use ordlane_rivals_apart::{Lanes, PairsShape, Rival, Work, WorkShape};
 
 use self::field::{Field, Ground};
-use self::ours::{Committed, RootTaken};
+use self::ours::RootTaken;
 use self::rival::Applied;
 use self::row::StateRow;
-use self::workload::{Op, Population};
+use self::workload::Op;
 use crate::cli::{Kind, StateOptions};
 use crate::contest::turns;
 use crate::error::CompareError;
@@ -66,8 +66,7 @@ struct Round {
     root: RootTaken,
     durable: Taken,
     hashes: usize,
-    /// The root of a batch of the other kind.
-    other: Taken,
+    mixed_ratio: f64,
     sha2_pair_s: f64,
     /// Of every rival, nothing of those who are absent.
     rivals: Vec<Option<Applied>>,
@@ -179,8 +178,9 @@ fn measure(
     let one = Lanes::new(1)?;
     let mut measured = Vec::new();
     for round in 0..=rounds {
-        let drawn = Drawn::new(point, round.is_multiple_of(2), &mut field.population);
-        let mut found = one_round(round, &drawn, field, dispatcher)?;
+        let applied = field.population.apply(point.batch, point.kind);
+        let mut found = one_round(round, &applied, field, dispatcher)?;
+        found.mixed_ratio = mixed_ratio(point.batch, round, field, dispatcher);
         let (_, sha2) = pairs.run(Rival::Sha2, &one)?;
         found.sha2_pair_s = sha2.cpu_s * per_item(SHA2_PAIRS, 1.0);
         measured.push(found);
@@ -188,32 +188,10 @@ fn measure(
     Ok(StateRow::new(point, dispatcher.tier(), field, &measured))
 }
 
-/// The changes of one round.
-struct Drawn {
-    applied: Vec<Op>,
-    /// A batch of the other kind, with which ours alone is measured; of it nothing stays.
-    other: Vec<Op>,
-    /// Whether the other batch is for the state before the first one, or for the state after it.
-    other_first: bool,
-}
-
-impl Drawn {
-    fn new(point: Point, other_first: bool, population: &mut Population) -> Self {
-        let (size, kind) = (point.batch, point.kind);
-        let before = other_first.then(|| population.other(size, kind.other()));
-        let applied = population.apply(size, kind);
-        Self {
-            applied,
-            other: before.unwrap_or_else(|| population.other(size, kind.other())),
-            other_first,
-        }
-    }
-}
-
 /// Lets everybody apply the batch, each time beginning with another one.
 fn one_round(
     round: u32,
-    drawn: &Drawn,
+    batch: &[Op],
     field: &mut Field,
     dispatcher: &Dispatcher,
 ) -> Result<Round, CompareError> {
@@ -222,43 +200,40 @@ fn one_round(
     for who in turns(round, 1 + rivals.len()) {
         settle();
         let Some(which) = who.checked_sub(1) else {
-            ours = Some(our_turn(drawn, field, dispatcher)?);
+            ours = Some(field.ours.commit(batch, dispatcher)?);
             continue;
         };
         if let Some((rival, _)) = &mut field.rivals[which].present {
-            rivals[which] = Some(rival.apply(&drawn.applied)?);
+            rivals[which] = Some(rival.apply(batch)?);
         }
     }
-    let (committed, other) = ours.ok_or(CompareError::Turn)?;
+    let committed = ours.ok_or(CompareError::Turn)?;
     let roots = rivals.iter().flatten().filter_map(|applied| applied.root);
     Ok(Round {
         root: committed.root_taken,
         durable: committed.durable,
         hashes: committed.hashes,
-        other,
+        mixed_ratio: 0.0,
         sha2_pair_s: 0.0,
         roots_equal: roots.into_iter().all(|root| root == committed.root),
         rivals,
     })
 }
 
-/// The block, and what the root of the other batch takes.
-fn our_turn(
-    drawn: &Drawn,
-    field: &Field,
-    dispatcher: &Dispatcher,
-) -> Result<(Committed, Taken), CompareError> {
-    let other = || field.ours.try_root(&drawn.other, dispatcher).whole();
-    let commit = || field.ours.commit(&drawn.applied, dispatcher);
-    if drawn.other_first {
-        let other = other();
+/// What a root of ours takes with insertions and deletions, over what it takes without: of batches that are not applied,
+/// each time beginning with the other one.
+fn mixed_ratio(batch: usize, round: u32, field: &mut Field, dispatcher: &Dispatcher) -> f64 {
+    let batches = [Kind::Updates, Kind::Mixed].map(|kind| field.population.other(batch, kind));
+    let mut cpu_s = [0.0; 2];
+    for which in turns(round, batches.len()) {
         settle();
-        Ok((commit()?, other))
-    } else {
-        let committed = commit()?;
-        settle();
-        Ok((committed, other()))
+        cpu_s[which] = field
+            .ours
+            .try_root(&batches[which], dispatcher)
+            .whole()
+            .cpu_s;
     }
+    cpu_s[1] / cpu_s[0]
 }
 
 #[cfg(test)]

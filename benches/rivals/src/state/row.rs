@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::field::{Field, Size};
 use super::{Point, Round, Stores};
-use crate::cli::Kind;
 use crate::measure::{Spread, Taken};
 use crate::report::{Header, Row, equal, object, put, spread};
 
@@ -86,13 +85,7 @@ impl StateRow {
             values_cpu_ms: over(|round| round.root.values.cpu_s * 1e3),
             update_cpu_ms: over(|round| round.root.update.cpu_s * 1e3),
             durable_ms: over(|round| round.durable.wall_s * 1e3),
-            mixed_ratio: Spread::over(measured, |round| {
-                let (ours, other) = (round.root.whole().cpu_s, round.other.cpu_s);
-                match point.kind {
-                    Kind::Updates => other / ours,
-                    Kind::Mixed => ours / other,
-                }
-            }),
+            mixed_ratio: over(|round| round.mixed_ratio),
             size: field.our_size,
             rivals,
         }
