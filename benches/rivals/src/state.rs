@@ -10,10 +10,11 @@ mod row;
 mod workload;
 
 use std::fs;
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
-use ordlane_rivals_apart::{Lanes, PairsShape, Rival, Work, WorkShape};
+use sha2::{Digest, Sha256};
 
 use self::field::{Field, Ground};
 use self::ours::RootTaken;
@@ -24,14 +25,13 @@ use crate::cli::{Kind, StateOptions};
 use crate::contest::turns;
 use crate::error::CompareError;
 use crate::machine::Machine;
-use crate::measure::{Taken, settle};
+use crate::measure::{Taken, settle, taken};
 use crate::progress::Measured;
 use crate::report::{Header, Setup, report_all};
 use crate::signatures::per_item;
 
-/// Pairs by which sha2 is measured, so few that they and their digests stay in the caches, and how many times a round.
-const SHA2_PAIRS: usize = 1_000;
-const SHA2_RUNS: usize = 50;
+/// Pairs by which sha2 is measured in each round.
+const SHA2_PAIRS: u32 = 50_000;
 /// What everybody together takes for a change, and for a round besides, about.
 const CHANGE_US: f64 = 120.0;
 const ROUND_S: f64 = 0.3;
@@ -175,18 +175,12 @@ fn measure(
     field: &mut Field,
     dispatcher: &Dispatcher,
 ) -> Result<StateRow, CompareError> {
-    let pairs = Work::new(WorkShape::Pairs(PairsShape { pairs: SHA2_PAIRS }));
-    let one = Lanes::new(1)?;
     let mut measured = Vec::new();
     for round in 0..=rounds {
         let applied = field.population.apply(point.batch, point.kind);
         let mut found = one_round(round, &applied, field, dispatcher)?;
         found.mixed_ratio = mixed_ratio(point.batch, round, field, dispatcher);
-        let mut sha2 = Taken::default();
-        for _ in 0..SHA2_RUNS {
-            sha2 = sha2.and(pairs.run(Rival::Sha2, &one)?.1);
-        }
-        found.sha2_pair_s = sha2.cpu_s * per_item(SHA2_PAIRS * SHA2_RUNS, 1.0);
+        found.sha2_pair_s = sha2_pair_s();
         measured.push(found);
     }
     Ok(StateRow::new(point, dispatcher.tier(), field, &measured))
@@ -222,6 +216,18 @@ fn one_round(
         roots_equal: roots.into_iter().all(|root| root == committed.root),
         rivals,
     })
+}
+
+/// What sha2 takes for 64 bytes. Nothing is allocated: beside a large tree the allocator takes longer than the hash.
+fn sha2_pair_s() -> f64 {
+    let mut pair = [0; 64];
+    let ((), taken) = taken(|| {
+        for index in 0..SHA2_PAIRS {
+            pair[..4].copy_from_slice(&index.to_le_bytes());
+            black_box(Sha256::digest(black_box(&pair)));
+        }
+    });
+    taken.cpu_s / f64::from(SHA2_PAIRS)
 }
 
 /// What a root of ours takes with insertions and deletions, over what it takes without: of batches that are not applied,
