@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Measures ours beside its rivals in one process and prints ratios.
@@ -44,6 +46,22 @@ Figures, each a median over the rounds, with quartiles in brackets:
   digests     whether all digests are equal, in every round
 --json has wall times, too.";
 
+/// What the columns of `state` mean.
+const STATE_FIGURES: &str = "\
+Figures, each a median over the rounds, with quartiles in brackets:
+  root ms        CPU time of all threads from the changes to the root, in memory: values hashed, tree updated
+  x limit        CPU time of the tree's update over that of its 64-byte hashes alone, one by one with sha2
+  nomt, jmt      CPU time of the rival from the same changes to its root, and how many times that of ours it is
+  nomt default   NOMT with as many workers as it has by default; nomt has one for the tree and one for files
+  durable ms     wall time of ours from the changes to the synced block, and how many times that NOMT takes
+  mixed          root ms of a batch with a tenth of insertions and a tenth of deletions over that of updates alone
+  proof B        bytes of a proof: ours, NOMT's, jmt's
+  verify us      CPU time in which a proof is verified: ours, which hashes the key, too, NOMT's, jmt's
+  B/key          bytes of disk per key after the state was loaded: ours, NOMT's; allocated ones count
+  MiB            memory that the loaded state takes: ours, NOMT's, jmt's
+  roots          whether ours are those of NOMT, after every batch
+jmt is in memory, so it has no durable figures; writing its nodes to its map and pruning are not counted.";
+
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -68,6 +86,13 @@ pub(crate) enum Command {
     /// with the rest.
     #[command(after_long_help = MERKLE_FIGURES)]
     Merkle(MerkleOptions),
+    /// The authenticated tree and durable commits beside NOMT and jmt.
+    ///
+    /// Lists are separated by commas and every combination is measured. The state is loaded once for everybody, and the
+    /// batches of a round are the same for all, who apply them in changing order. A million keys take about 2 GiB of
+    /// memory and 2 GiB of disk, and some minutes to load.
+    #[command(after_long_help = STATE_FIGURES)]
+    State(StateOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.
@@ -145,6 +170,34 @@ pub(crate) struct MerkleOptions {
     pub(crate) output: OutputOptions,
 }
 
+/// Settings of `state`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateOptions {
+    /// Keys in the state.
+    #[arg(long, value_delimiter = ',', default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keys: Vec<u32>,
+    /// Changes per batch; at most one per key.
+    #[arg(long, value_delimiter = ',', default_value = "10000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: Vec<u32>,
+    /// Threads of our hashes.
+    #[arg(long, value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Vec<u32>,
+    /// What a batch does.
+    #[arg(long, value_delimiter = ',', value_enum, default_value = "updates")]
+    pub(crate) kinds: Vec<Kind>,
+    /// MiB of our cache, and of each of NOMT's two.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) cache_mib: u32,
+    /// Folder for everybody's files, on the disk that is to be measured; they are removed [default: the build's folder]
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Measured rounds per point, after one that is thrown away.
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
 /// The form of what is printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct OutputOptions {
@@ -180,6 +233,24 @@ pub(crate) enum Mode {
     Auto,
     /// One transaction after another.
     Sequential,
+}
+
+/// What a batch does to the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// New values for keys that are there.
+    Updates,
+    /// The same, but for a tenth of new keys and a tenth of keys that go.
+    Mixed,
+}
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Updates => "updates",
+            Self::Mixed => "mixed",
+        }
+    }
 }
 
 /// What every transaction does to one key that all share, a fee account for instance.
@@ -248,6 +319,9 @@ mod tests {
         }
         for option in ["--pairs", "--threads", "--rounds"] {
             assert!(merkle(&[option, "0"]).is_none(), "{option}");
+        }
+        for option in ["--keys", "--batch", "--threads", "--rounds", "--cache-mib"] {
+            assert!(Cli::try_parse_from(["compare", "state", option, "0"]).is_err());
         }
         assert!(signatures(&["--json", "--markdown"]).is_none());
     }

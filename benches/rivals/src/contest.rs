@@ -1,11 +1,12 @@
 //! Ours and rivals at the same work, in turn.
 
 use ordlane_rivals_apart::{Lanes, Outcome, Rival, Work};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::apart::Apart;
 use crate::error::CompareError;
 use crate::measure::{Spread, Taken};
+use crate::report::put;
 
 /// Where a rival runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +72,8 @@ pub(crate) fn contest(
             .collect(),
         outcomes_equal: true,
     };
-    let all = variants + entries.len();
     for round in 0..=rounds {
-        for turn in 0..all {
-            let who = (turn + round as usize) % all;
+        for who in turns(round, variants + entries.len()) {
             let (is_right, taken, times) = if who < variants {
                 let (is_right, taken) = ours(who);
                 (is_right, taken, &mut contest.ours[who])
@@ -93,6 +92,11 @@ pub(crate) fn contest(
         }
     }
     Ok(contest)
+}
+
+/// The order in which so many players have their turns in a round: each time another one begins.
+pub(crate) fn turns(round: u32, players: usize) -> impl Iterator<Item = usize> {
+    (0..players).map(move |turn| (turn + round as usize) % players)
 }
 
 /// What somebody took for one item.
@@ -146,12 +150,9 @@ impl Contest {
 }
 
 fn cost(taken: &[Taken], per_item: f64) -> Cost {
-    let over = |value: fn(&Taken) -> f64| {
-        Spread::of(&taken.iter().map(value).collect::<Vec<_>>()).scaled(per_item)
-    };
     Cost {
-        cpu: over(|taken| taken.cpu_s),
-        wall: over(|taken| taken.wall_s),
+        cpu: Spread::over(taken, |taken| taken.cpu_s).scaled(per_item),
+        wall: Spread::over(taken, |taken| taken.wall_s).scaled(per_item),
     }
 }
 
@@ -162,13 +163,6 @@ fn ratio(over: &[Taken], under: &[Taken], value: fn(&Taken) -> f64) -> Spread {
             .map(|(over, under)| value(over) / value(under))
             .collect::<Vec<_>>(),
     )
-}
-
-/// Adds a median and its quartiles to an object; `null` if there are none.
-pub(crate) fn put(json: &mut Map<String, Value>, key: &str, spread: Option<Spread>) {
-    json.insert(key.to_owned(), json!(spread.map(|spread| spread.median)));
-    let quartiles = json!(spread.map(Spread::quartiles));
-    json.insert(format!("{key}_quartiles"), quartiles);
 }
 
 /// Adds what everybody took, and the speedups, to an object.
@@ -212,7 +206,7 @@ pub(crate) fn cell(standings: &[Standing], name: &str) -> String {
 mod tests {
     use ordlane_rivals_apart::{Lanes, Outcome, PairsShape, Rival, Work, WorkShape};
 
-    use super::{Arena, Contest, Entry, Place, contest};
+    use super::{Arena, Contest, Entry, Place, contest, turns};
     use crate::measure::Taken;
 
     const ENTRIES: [Entry; 2] = [
@@ -227,6 +221,12 @@ mod tests {
             place: Place::Apart,
         },
     ];
+
+    #[test]
+    fn everybody_has_a_turn_in_a_round_and_another_one_begins_the_next() {
+        let of = |round| turns(round, 3).collect::<Vec<_>>();
+        assert_eq!([of(0), of(1), of(5)], [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
+    }
 
     fn held(ours_is_right: bool, expected: Option<Outcome>) -> Contest {
         let work = Work::new(WorkShape::Pairs(PairsShape { pairs: 3 }));

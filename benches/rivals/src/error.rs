@@ -1,10 +1,13 @@
 //! Why there is no comparison.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::io;
 
 use ordlane_gpu_kernels::DispatchError;
 use ordlane_rivals_apart::{LanesError, Unsuited};
 use ordlane_scheduler::{ConfigError, RunError};
+use ordlane_state::StateError;
 
 use crate::apart::ApartError;
 
@@ -32,7 +35,35 @@ pub(crate) enum CompareError {
     /// The process apart failed while it was measured.
     #[error("the process apart: {0}")]
     Apart(#[from] ApartError),
+    /// Our store refused a block.
+    #[error("the store: {0}")]
+    State(#[from] StateError),
+    /// NOMT failed.
+    #[error("NOMT: {0}")]
+    Nomt(Box<dyn Error + Send + Sync>),
+    /// jmt failed.
+    #[error("jmt: {0}")]
+    Jmt(Box<dyn Error + Send + Sync>),
+    /// A proof does not show what it was made for.
+    #[error("a proof of {0} does not verify")]
+    Proof(&'static str),
+    /// Ours had no turn in a round.
+    #[error("a round without ours")]
+    Turn,
+    /// A folder could not be made or read.
+    #[error("files: {0}")]
+    Files(#[from] io::Error),
     /// The result could not be printed.
     #[error("the report: {0}")]
     Report(#[from] serde_json::Error),
+}
+
+impl CompareError {
+    pub(crate) fn nomt(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Nomt(error.into())
+    }
+
+    pub(crate) fn jmt(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Jmt(error.into())
+    }
 }

@@ -3,9 +3,9 @@
 use crate::cli::{SchedulerOptions, SharedKey};
 use crate::error::CompareError;
 use crate::machine::Machine;
-use crate::measure::{Spread, Taken, now, spin_rounds_per_us, taken};
-use crate::points::{Point, Progress, points};
-use crate::report::{Form, Report};
+use crate::measure::{Spread, Taken, spin_rounds_per_us, taken};
+use crate::points::{Point, points};
+use crate::report::report_all;
 use crate::scheduler::{checked, header, mode, run, shape};
 use crate::workload::{Shape, Transfer, digest, transfers};
 
@@ -34,18 +34,10 @@ pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> 
     let machine = Machine::this();
     let points = points(options, &machine);
     let rounds_per_us = spin_rounds_per_us();
-    let mut report = Report::new(
-        Form::of(options.output),
-        header(options, machine, rounds_per_us),
-    );
-    let mut progress = Progress::new(&points, options.rounds, now());
-    for point in points {
-        progress.begin(&point);
-        report.add(measure(point, options, rounds_per_us)?);
-        progress.end(&point);
-    }
-    report.finish()?;
-    Ok(report.rows().iter().all(|row| row.outputs_equal))
+    let header = header(options, machine, rounds_per_us);
+    report_all(options.output, header, &points, |point| {
+        measure(*point, options, rounds_per_us)
+    })
 }
 
 fn measure(
@@ -106,8 +98,7 @@ fn one_round(
 fn row(point: Point, rounds: &[Round]) -> FeeRow {
     let measured = rounds.get(1..).unwrap_or_default();
     let txs = 2.0 * point.txs.max(1) as f64;
-    let over =
-        |value: &dyn Fn(&Round) -> f64| Spread::of(&measured.iter().map(value).collect::<Vec<_>>());
+    let over = |value: &dyn Fn(&Round) -> f64| Spread::over(measured, value);
     let wall = |which: usize| over(&|round: &Round| round.taken[which].wall_s).scaled(1e6 / txs);
     let executions =
         |which: usize| over(&|round: &Round| round.executions[which] as f64).median / txs;

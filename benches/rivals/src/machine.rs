@@ -22,6 +22,20 @@ impl Machine {
     }
 }
 
+/// The memory that this process has, in bytes, where the system says so.
+pub(crate) fn resident_bytes() -> Option<u64> {
+    resident(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// The resident memory in Linux's words about a process.
+fn resident(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    kib.checked_mul(1024)
+}
+
 /// The first model name of Linux's list of CPUs.
 fn model(cpus: &str) -> Option<&str> {
     let line = cpus.lines().find(|line| line.starts_with("model name"))?;
@@ -30,7 +44,14 @@ fn model(cpus: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::model;
+    use super::{model, resident};
+
+    #[test]
+    fn resident_memory_is_found() {
+        let status = "VmHWM:\t    9 kB\nVmRSS:\t     120 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(resident(status), Some(120 * 1024));
+        assert_eq!(resident("Name:\tx\n"), None);
+    }
 
     #[test]
     fn the_first_model_name_is_found() {

@@ -9,9 +9,11 @@ mod machine;
 mod measure;
 mod merkle;
 mod points;
+mod progress;
 mod report;
 mod scheduler;
 mod signatures;
+mod state;
 mod workload;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         cli::Command::Scheduler(options) => scheduler::compare(options),
         cli::Command::Signatures(options) => signatures::compare(options),
         cli::Command::Merkle(options) => merkle::compare(options),
+        cli::Command::State(options) => state::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

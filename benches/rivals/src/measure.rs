@@ -23,6 +23,20 @@ fn seconds(time: Timespec) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
+/// Waits until no other thread of this process works, or so long that waiting is no use: what a store still does in the
+/// background is not to be counted as another's.
+pub(crate) fn settle() {
+    const STEP: Duration = Duration::from_millis(5);
+    const STEPS: u32 = 1_000;
+    const IDLE_S: f64 = 0.000_5;
+    for _ in 0..STEPS {
+        let ((), waited) = taken(|| thread::sleep(STEP));
+        if waited.cpu_s < IDLE_S {
+            return;
+        }
+    }
+}
+
 /// Spins for so many rounds; the result depends on the start.
 pub(crate) fn spin(start: u64, rounds: u64) -> u64 {
     let mut x = start;
@@ -136,6 +150,11 @@ impl Spread {
             lower_quartile: at(1),
             upper_quartile: at(3),
         }
+    }
+
+    /// The spread of a figure of many things, of rounds for instance.
+    pub(crate) fn over<T>(things: &[T], figure: impl Fn(&T) -> f64) -> Self {
+        Self::of(&things.iter().map(figure).collect::<Vec<_>>())
     }
 
     /// The lower and the upper quartile.

@@ -11,7 +11,8 @@ use crate::contest::{Arena, Cost, Entry, Place, Standing, cell, contest, put_all
 use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::taken;
-use crate::report::{Form, Header, Report, Row, Setup, equal, spread};
+use crate::progress::Measured;
+use crate::report::{Header, Row, Setup, equal, object, report_all, spread};
 use crate::signatures::per_item;
 
 const ENTRIES: [Entry; 2] = [
@@ -27,11 +28,24 @@ const ENTRIES: [Entry; 2] = [
     },
 ];
 
+/// What everybody together takes for a pair, about.
+const ALL_NS: f64 = 150.0;
+
 /// One point of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Point {
     shape: PairsShape,
     threads: usize,
+}
+
+impl Measured for Point {
+    fn label(&self) -> String {
+        format!("{} pairs, {} threads", self.shape.pairs, self.threads)
+    }
+
+    fn round_s(&self) -> f64 {
+        ALL_NS / per_item(self.shape.pairs, 1e9)
+    }
 }
 
 /// What was measured at a point.
@@ -52,12 +66,9 @@ pub(crate) fn compare(options: &MerkleOptions) -> Result<bool, CompareError> {
         rounds: options.rounds,
         setup: PerPair,
     };
-    let mut report = Report::new(Form::of(options.output), header);
-    for point in points(options) {
-        report.add(measure(point, options.rounds, apart.as_mut())?);
-    }
-    report.finish()?;
-    Ok(report.rows().iter().all(|row| row.digests_equal))
+    report_all(options.output, header, &points(options), |point| {
+        measure(*point, options.rounds, apart.as_mut())
+    })
 }
 
 /// Every combination that the options name.
@@ -146,6 +157,10 @@ impl Row for MerkleRow {
     type Setup = PerPair;
     type Json = Map<String, Value>;
 
+    fn is_right(&self) -> bool {
+        self.digests_equal
+    }
+
     fn cells(&self) -> Vec<String> {
         vec![
             self.point.shape.pairs.to_string(),
@@ -160,18 +175,12 @@ impl Row for MerkleRow {
 
     fn json(&self, header: &Header<PerPair>) -> Map<String, Value> {
         let facts = [
-            ("cpu", json!(header.machine.cpu)),
-            ("cores", json!(header.machine.cores)),
             ("backend", json!(self.backend)),
             ("pairs", json!(self.point.shape.pairs)),
             ("threads", json!(self.point.threads)),
-            ("rounds", json!(header.rounds)),
             ("digests_equal", json!(self.digests_equal)),
         ];
-        let mut json: Map<_, _> = facts
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
+        let mut json = object(header, facts);
         put_all(&mut json, self.ours, &self.standings, "ns");
         json
     }

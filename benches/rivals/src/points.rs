@@ -1,9 +1,8 @@
-//! The points that are measured, and how far that is.
-
-use std::time::Instant;
+//! The points of `compare scheduler`.
 
 use crate::cli::{SchedulerOptions, SharedKey};
 use crate::machine::Machine;
+use crate::progress::Measured;
 
 const GRID_ACCOUNTS: [u64; 5] = [2, 10, 100, 1_000, 10_000];
 const GRID_TXS: [usize; 3] = [1_000, 10_000, 50_000];
@@ -17,9 +16,6 @@ const ENGINE_US: f64 = 0.5;
 /// What a round takes for the machine's own figures.
 const MACHINE_US: f64 = 30_000.0;
 
-/// A measurement that takes less says nothing until it is there.
-const WORTH_A_WORD_S: f64 = 20.0;
-
 /// One point of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
@@ -30,8 +26,18 @@ pub(crate) struct Point {
     pub(crate) shared: SharedKey,
 }
 
-impl Point {
-    /// How long one round of it takes, about.
+impl Measured for Point {
+    fn label(&self) -> String {
+        let Self {
+            accounts,
+            txs,
+            cost_us,
+            threads,
+            ..
+        } = self;
+        format!("K {accounts}, B {txs}, C {cost_us}, {threads} threads")
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     fn round_s(&self) -> f64 {
         let run_us = self.txs as f64 * (f64::from(self.cost_us) + ENGINE_US);
@@ -72,79 +78,6 @@ fn list<T: Copy>(given: &Option<Vec<T>>, grid: bool, of_grid: &[T], alone: T) ->
         Some(given) => given.clone(),
         None if grid => of_grid.to_vec(),
         None => vec![alone],
-    }
-}
-
-/// Says on standard error how far a long measurement is. The estimate follows what the points so far have taken.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    start: Instant,
-    points: usize,
-    done: usize,
-    expected_s: f64,
-    done_s: f64,
-    rounds: f64,
-    is_silent: bool,
-}
-
-impl Progress {
-    pub(crate) fn new(points: &[Point], rounds: u32, now: Instant) -> Self {
-        let rounds = f64::from(rounds) + 1.0;
-        let expected_s = points.iter().map(|point| rounds * point.round_s()).sum();
-        Self {
-            start: now,
-            points: points.len(),
-            done: 0,
-            expected_s,
-            done_s: 0.0,
-            rounds,
-            is_silent: false,
-        }
-    }
-
-    /// Before a point is measured. What is over soon is not worth a word.
-    pub(crate) fn begin(&mut self, point: &Point) {
-        let left_s = self.left_s(self.start.elapsed().as_secs_f64());
-        if self.done == 0 && left_s < WORTH_A_WORD_S {
-            self.is_silent = true;
-        }
-        if self.is_silent {
-            return;
-        }
-        eprintln!(
-            "{} of {}: K {}, B {}, C {}, {} threads; about {} left",
-            self.done + 1,
-            self.points,
-            point.accounts,
-            point.txs,
-            point.cost_us,
-            point.threads,
-            duration(left_s)
-        );
-    }
-
-    /// After it.
-    pub(crate) fn end(&mut self, point: &Point) {
-        self.done += 1;
-        self.done_s += self.rounds * point.round_s();
-    }
-
-    fn left_s(&self, elapsed_s: f64) -> f64 {
-        let left_s = self.expected_s - self.done_s;
-        // The first points say how far the estimate is off.
-        if self.done == 0 {
-            left_s
-        } else {
-            left_s * elapsed_s / self.done_s
-        }
-    }
-}
-
-fn duration(seconds: f64) -> String {
-    if seconds < 90.0 {
-        format!("{seconds:.0} s")
-    } else {
-        format!("{:.0} min", seconds / 60.0)
     }
 }
 

@@ -1,12 +1,15 @@
 //! What is printed: a table for people, JSON for machines, Markdown for documents.
 
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::cli::OutputOptions;
+use crate::error::CompareError;
 use crate::fee_key::FeeRow;
 use crate::machine::Machine;
-use crate::measure::Spread;
+use crate::measure::{Spread, now};
 use crate::points::Point;
+use crate::progress::{Measured, Progress};
 
 /// What holds for all points.
 #[derive(Clone, Debug)]
@@ -60,14 +63,14 @@ impl Setup for Spinning {
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+enum Form {
     Table,
     Json,
     Markdown,
 }
 
 impl Form {
-    pub(crate) const fn of(output: OutputOptions) -> Self {
+    const fn of(output: OutputOptions) -> Self {
         match output {
             OutputOptions { json: true, .. } => Self::Json,
             OutputOptions { markdown: true, .. } => Self::Markdown,
@@ -85,19 +88,39 @@ pub(crate) trait Row {
     type Setup: Setup;
     type Json: Serialize;
 
+    /// Whether everybody came to the same results.
+    fn is_right(&self) -> bool;
     fn cells(&self) -> Vec<String>;
     fn json(&self, header: &Header<Self::Setup>) -> Self::Json;
 }
 
+/// Measures every point, says how far that is, and prints the report; `false` when two results differed.
+pub(crate) fn report_all<P: Measured, R: Row>(
+    output: OutputOptions,
+    header: Header<R::Setup>,
+    points: &[P],
+    mut measure: impl FnMut(&P) -> Result<R, CompareError>,
+) -> Result<bool, CompareError> {
+    let mut progress = Progress::new(points, header.rounds, now());
+    let mut report = Report::new(Form::of(output), header);
+    for point in points {
+        progress.begin(point);
+        report.add(measure(point)?);
+        progress.end(point);
+    }
+    report.finish()?;
+    Ok(report.rows.iter().all(R::is_right))
+}
+
 /// Rows that are printed as they come, or at the end where it is JSON.
-pub(crate) struct Report<R: Row> {
+struct Report<R: Row> {
     form: Form,
     header: Header<R::Setup>,
     rows: Vec<R>,
 }
 
 impl<R: Row> Report<R> {
-    pub(crate) fn new(form: Form, header: Header<R::Setup>) -> Self {
+    fn new(form: Form, header: Header<R::Setup>) -> Self {
         Self {
             form,
             header,
@@ -105,12 +128,8 @@ impl<R: Row> Report<R> {
         }
     }
 
-    pub(crate) fn rows(&self) -> &[R] {
-        &self.rows
-    }
-
     /// Takes a row, and prints it unless the form is JSON.
-    pub(crate) fn add(&mut self, row: R) {
+    fn add(&mut self, row: R) {
         let cells = row.cells();
         let is_first = self.rows.is_empty();
         self.rows.push(row);
@@ -135,7 +154,7 @@ impl<R: Row> Report<R> {
     }
 
     /// Prints what was held back: an object for one row, an array for several.
-    pub(crate) fn finish(&self) -> Result<(), serde_json::Error> {
+    fn finish(&self) -> Result<(), serde_json::Error> {
         if self.form != Form::Json {
             return Ok(());
         }
@@ -239,6 +258,10 @@ impl Row for SchedulerRow {
     type Setup = Spinning;
     type Json = SchedulerJson;
 
+    fn is_right(&self) -> bool {
+        self.outputs_equal
+    }
+
     fn cells(&self) -> Vec<String> {
         vec![
             self.point.accounts.to_string(),
@@ -333,6 +356,10 @@ impl Row for FeeRow {
     type Setup = Spinning;
     type Json = FeeJson;
 
+    fn is_right(&self) -> bool {
+        self.outputs_equal
+    }
+
     fn cells(&self) -> Vec<String> {
         vec![
             self.point.accounts.to_string(),
@@ -371,6 +398,30 @@ impl Row for FeeRow {
             executions_per_tx_with: self.executions_per_tx[1],
         }
     }
+}
+
+/// An object that begins with the machine.
+pub(crate) fn object<S>(
+    header: &Header<S>,
+    facts: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Map<String, Value> {
+    let machine = [
+        ("cpu", json!(header.machine.cpu)),
+        ("cores", json!(header.machine.cores)),
+        ("rounds", json!(header.rounds)),
+    ];
+    machine
+        .into_iter()
+        .chain(facts)
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+/// Adds a median and its quartiles to an object; `null` if there are none.
+pub(crate) fn put(json: &mut Map<String, Value>, key: &str, spread: Option<Spread>) {
+    json.insert(key.to_owned(), json!(spread.map(|spread| spread.median)));
+    let quartiles = json!(spread.map(Spread::quartiles));
+    json.insert(format!("{key}_quartiles"), quartiles);
 }
 
 pub(crate) fn equal(outputs_equal: bool) -> String {

@@ -11,10 +11,10 @@ use crate::cli::{self, SchedulerOptions, SharedKey};
 use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::{
-    Spread, Taken, clock_ns, handoff_ns, machine_parallelism, now, spin_rounds_per_us, taken,
+    Spread, Taken, clock_ns, handoff_ns, machine_parallelism, spin_rounds_per_us, taken,
 };
-use crate::points::{Point, Progress, points};
-use crate::report::{Form, Header, Report, SchedulerRow, Spinning};
+use crate::points::{Point, points};
+use crate::report::{Header, SchedulerRow, Spinning, report_all};
 use crate::workload::{
     Account, Made, Shape, Transfer, apply, digest, made_by_loop, pure_loop, transfers,
 };
@@ -27,18 +27,10 @@ pub(crate) fn compare(options: &SchedulerOptions) -> Result<bool, CompareError> 
     let machine = Machine::this();
     let points = points(options, &machine);
     let rounds_per_us = spin_rounds_per_us();
-    let mut report = Report::new(
-        Form::of(options.output),
-        header(options, machine, rounds_per_us),
-    );
-    let mut progress = Progress::new(&points, options.rounds, now());
-    for point in points {
-        progress.begin(&point);
-        report.add(measure(point, options, rounds_per_us)?);
-        progress.end(&point);
-    }
-    report.finish()?;
-    Ok(report.rows().iter().all(|row| row.outputs_equal))
+    let header = header(options, machine, rounds_per_us);
+    report_all(options.output, header, &points, |point| {
+        measure(*point, options, rounds_per_us)
+    })
 }
 
 pub(crate) fn header(
@@ -136,8 +128,7 @@ fn expected(point: Point, shape: Shape, block: &[Transfer]) -> Result<Option<Mad
 fn row(point: Point, rounds: &[Round]) -> SchedulerRow {
     let measured = rounds.get(1..).unwrap_or_default();
     let txs = point.txs.max(1) as f64;
-    let over =
-        |value: fn(&Round) -> f64| Spread::of(&measured.iter().map(value).collect::<Vec<_>>());
+    let over = |value: fn(&Round) -> f64| Spread::over(measured, value);
     let per_tx_us = |spread: Spread| spread.scaled(1e6 / txs);
     let sequential_engine = over(|round| round.sequential.cpu_s - round.pure.cpu_s);
     SchedulerRow {

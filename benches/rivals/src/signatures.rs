@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 
 use crate::apart::{Apart, Build};
 use crate::cli::SignatureOptions;
-use crate::contest::{Arena, Cost, Entry, Place, Standing, cell, contest, put, put_all};
+use crate::contest::{Arena, Cost, Entry, Place, Standing, cell, contest, put_all};
 use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::{Spread, taken};
-use crate::report::{Form, Header, Report, Row, Setup, equal, spread};
+use crate::progress::Measured;
+use crate::report::{Header, Row, Setup, equal, object, put, report_all, spread};
 
 const ENTRIES: [Entry; 8] = [
     entry("dalek", Rival::Dalek, Place::Apart),
@@ -32,11 +33,31 @@ const fn entry(name: &'static str, rival: Rival, place: Place) -> Entry {
 const AS_ASKED: usize = 0;
 const HONEST: usize = 1;
 
+/// What everybody together takes for a signature, about.
+const ALL_US: f64 = 140.0;
+
 /// One point of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Point {
     shape: SignatureShape,
     threads: usize,
+}
+
+impl Measured for Point {
+    fn label(&self) -> String {
+        let SignatureShape {
+            batch,
+            message_bytes,
+            invalid,
+            ..
+        } = self.shape;
+        let threads = self.threads;
+        format!("{batch} signatures of {message_bytes} bytes, {invalid} invalid, {threads} threads")
+    }
+
+    fn round_s(&self) -> f64 {
+        ALL_US / per_item(self.shape.batch, 1e6)
+    }
 }
 
 /// What was measured at a point.
@@ -68,12 +89,9 @@ pub(crate) fn compare(options: &SignatureOptions) -> Result<bool, CompareError> 
         rounds: options.rounds,
         setup: PerSignature { zipf: options.zipf },
     };
-    let mut report = Report::new(Form::of(options.output), header);
-    for point in points(options) {
-        report.add(measure(point, options.rounds, apart.as_mut())?);
-    }
-    report.finish()?;
-    Ok(report.rows().iter().all(|row| row.verdicts_equal))
+    report_all(options.output, header, &points(options), |point| {
+        measure(*point, options.rounds, apart.as_mut())
+    })
 }
 
 /// Every combination that the options name.
@@ -217,6 +235,10 @@ impl Row for SignatureRow {
     type Setup = PerSignature;
     type Json = Map<String, Value>;
 
+    fn is_right(&self) -> bool {
+        self.verdicts_equal
+    }
+
     fn cells(&self) -> Vec<String> {
         let rival = |name| cell(&self.standings, name);
         vec![
@@ -239,13 +261,10 @@ impl Row for SignatureRow {
 
     fn json(&self, header: &Header<PerSignature>) -> Map<String, Value> {
         let facts = [
-            ("cpu", json!(header.machine.cpu)),
-            ("cores", json!(header.machine.cores)),
             ("backend", json!(self.backend)),
             ("batch", json!(self.point.shape.batch)),
             ("message_bytes", json!(self.point.shape.message_bytes)),
             ("threads", json!(self.point.threads)),
-            ("rounds", json!(header.rounds)),
             ("zipf", json!(self.point.shape.zipf)),
             ("senders", json!(self.senders)),
             ("invalid", json!(self.point.shape.invalid)),
@@ -253,10 +272,7 @@ impl Row for SignatureRow {
             ("dalek_batch_rule", json!("another rule")),
             ("verdicts_equal", json!(self.verdicts_equal)),
         ];
-        let mut json: Map<_, _> = facts
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect();
+        let mut json = object(header, facts);
         put_all(&mut json, self.ours, &self.standings, "us");
         let honest = self.honest.map(|(cost, _)| cost.cpu);
         put(&mut json, "ours_honest_us", honest);
