@@ -79,11 +79,11 @@ pub enum TierState {
 }
 
 /// A tier of signatures that may be used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Verifier {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Ifma(Ifma),
+    Ifma(ifma::Verifier),
 }
 
 /// A tier of hashes that may be used.
@@ -104,10 +104,12 @@ impl Verifier {
             #[cfg(target_arch = "x86_64")]
             SignatureTier::Avx512Ifma => {
                 static IS_RIGHT: OnceLock<bool> = OnceLock::new();
-                let verifier = Self::Ifma(Ifma::detect().ok_or(TierState::Absent)?);
-                let is_right = IS_RIGHT
-                    .get_or_init(|| known_answers::verifies(|checks| verifier.verify_here(checks)));
-                is_right.then_some(verifier).ok_or(TierState::Faulty)
+                let proof = Ifma::detect().ok_or(TierState::Absent)?;
+                let verifier = || Self::Ifma(ifma::Verifier::new(proof));
+                let is_right = IS_RIGHT.get_or_init(|| {
+                    known_answers::verifies(|checks| verifier().verify_here(checks))
+                });
+                is_right.then(verifier).ok_or(TierState::Faulty)
             }
             #[cfg(not(target_arch = "x86_64"))]
             SignatureTier::Avx512Ifma => Err(TierState::Absent),
@@ -123,7 +125,7 @@ impl Verifier {
             .unwrap_or(Self::Portable)
     }
 
-    pub(crate) const fn tier(self) -> SignatureTier {
+    pub(crate) const fn tier(&self) -> SignatureTier {
         match self {
             Self::Portable => SignatureTier::Portable,
             #[cfg(target_arch = "x86_64")]
@@ -132,7 +134,7 @@ impl Verifier {
     }
 
     /// One verdict per check.
-    pub(crate) fn verify(self, lanes: &Lanes, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+    pub(crate) fn verify(&self, lanes: &Lanes, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         let chunk = match self {
             Self::Portable => portable::SIGNATURES_PER_TASK,
             #[cfg(target_arch = "x86_64")]
@@ -142,11 +144,11 @@ impl Verifier {
     }
 
     /// The same on the calling thread.
-    fn verify_here(self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+    fn verify_here(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         match self {
             Self::Portable => portable::verify(checks),
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma(ifma) => ifma::verify(ifma, checks),
+            Self::Ifma(verifier) => verifier.verify(checks),
         }
     }
 }

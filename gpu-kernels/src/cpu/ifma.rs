@@ -1,10 +1,15 @@
 //! The AVX-512 IFMA tier: eight signatures at a time, one per 64-bit lane.
 
 mod base;
+mod batch;
+mod coefficients;
 mod field;
+mod multiscalar;
+mod packed;
 mod point;
 mod scalar;
 mod sha512;
+mod switch;
 mod verify;
 
-pub(crate) use verify::{checks_per_task, verify};
+pub(crate) use verify::{Verifier, checks_per_task};
