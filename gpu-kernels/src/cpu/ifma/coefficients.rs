@@ -85,3 +85,6 @@ impl Kernel<Ifma> for Coefficients<'_> {
         coefficients
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,7 +181,7 @@ impl Field {
         let z7 = h7.add(h7).madd_low(a3, b4).madd_low(a4, b3);
         let z8 = h8.add(h8).madd_low(a4, b4);
         let z9 = h9.add(h9);
-        fold([z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
+        fold(ifma, [z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
     }
 
     #[inline(always)]
@@ -214,7 +214,7 @@ impl Field {
         let z7 = double(h7.madd_low(a3, a4));
         let z8 = double(h8).madd_low(a4, a4);
         let z9 = double(h9);
-        fold([z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
+        fold(ifma, [z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
     }
 
     #[inline(always)]
@@ -339,11 +339,9 @@ impl Field {
 
 /// The lower limbs and 19 times the upper ones.
 #[inline(always)]
-fn fold(low: [U64x8; LIMBS], high: [U64x8; LIMBS]) -> Wide {
-    // 19 = 16 + 2 + 1
-    Wide(limbs!(low in low, high in high => {
-        low.add(high).add(high.shl::<4>().add(high.add(high)))
-    }))
+fn fold(ifma: Ifma, low: [U64x8; LIMBS], high: [U64x8; LIMBS]) -> Wide {
+    let nineteen = U64x8::splat(ifma, 19);
+    Wide(limbs!(low in low, high in high => low.add(high.mul(nineteen))))
 }
 
 impl Wide {

@@ -25,18 +25,15 @@ use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8, run_ifma};
 
 /// So many checks share an inversion or a combination.
 const CHECKS_PER_RUN: usize = LARGEST_GROUP;
-/// The least that is worth a task of its own: more than a hundred microseconds.
-const LEAST_PER_TASK: usize = 32;
-/// Threads get so many tasks each, so that one that comes late finds fewer.
-const TASKS_PER_THREAD: usize = 4;
 
-/// How many of `checks` each task should have.
+/// How many of `checks` each task should have: every thread gets as many tasks, and those are as large as a run may be.
 pub(crate) fn checks_per_task(checks: usize, threads: usize) -> usize {
-    let tasks = threads.saturating_mul(TASKS_PER_THREAD).max(1);
+    let threads = threads.max(1);
+    let tasks_each = checks.div_ceil(threads.saturating_mul(CHECKS_PER_RUN));
     checks
-        .div_ceil(tasks)
+        .div_ceil(threads.saturating_mul(tasks_each.max(1)))
         .next_multiple_of(LANES)
-        .clamp(LEAST_PER_TASK, CHECKS_PER_RUN)
+        .clamp(SMALLEST_GROUP, CHECKS_PER_RUN)
 }
 
 /// The multiples 1 to 8 of a point, for digits of four bits.
