@@ -2,6 +2,7 @@
 
 mod base;
 mod batch;
+mod budget;
 mod coefficients;
 mod field;
 mod multiscalar;
@@ -9,7 +10,6 @@ mod packed;
 mod point;
 mod scalar;
 mod sha512;
-mod switch;
 mod verify;
 
 pub(crate) use verify::{Verifier, checks_per_task};

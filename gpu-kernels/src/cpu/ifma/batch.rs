@@ -21,10 +21,12 @@
 //! **Bounds.** Points have limbs below 2^52 (see [`super::field`]). z_i k_i and the sum of z_i S_i are brought below
 //! 2^254 as [`Products`] says, of which one is given at most [`LARGEST_GROUP`] / 8 products.
 //!
-//! **Cost**, in products of field elements of eight lanes per eight signatures, a square counted as 0.7: alone, 2,550
-//! (190 for decompressing A, 1,490 for 253 doublings, 800 for additions, 60 for the table). Here 256 signatures are 513
+//! **Cost**, in products of field elements of eight lanes per eight signatures, a square counted as 0.7: alone, 2,600
+//! (200 for decompressing A, 1,470 for 253 doublings, 810 for additions, 60 for the table). Here 256 signatures are 513
 //! points with 6-bit digits: 65 additions of 7 each (450), eight columns of buckets summed up six times over (110), 290
-//! doublings (55), two decompressions (400, but two at the same time take less than twice as long).
+//! doublings (50), two decompressions (400, and two at the same time take a third less than one after the other). That is
+//! 0.39 of it; measured with all the rest, 0.46 for 256 signatures, 0.5 for 128, 0.6 for 64 and 0.67 for 48. With windows
+//! instead of buckets (Straus) the sum would take 1,000 instead of 610.
 
 use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 
@@ -39,8 +41,8 @@ use super::sha512::sha512;
 use super::verify::{fill, message_of, r_of, s_of};
 use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8, run_ifma};
 
-/// Fewer checks are faster one by one.
-pub(super) const SMALLEST_GROUP: usize = 32;
+/// Fewer checks gain too little for what they cost when one of them is invalid.
+pub(super) const SMALLEST_GROUP: usize = 48;
 /// More checks cost more when one of them is invalid, and gain little.
 pub(super) const LARGEST_GROUP: usize = 256;
 

@@ -169,10 +169,9 @@ impl Columns {
         }
     }
 
-    /// How many times eight columns there are. The highest column has room for a carry.
+    /// How many times eight columns there are.
     const fn eights(&self) -> usize {
-        let columns = LONG_BITS.wrapping_div(self.width).wrapping_add(1);
-        columns.div_ceil(LANES)
+        columns(self.width).div_ceil(LANES)
     }
 
     /// The bucket of a lane and a digit's size.
@@ -355,12 +354,19 @@ const fn bits(count: usize) -> u32 {
     (count % 64) as u32
 }
 
+/// Digits of a long scalar; the highest has room for a carry.
+const fn columns(width: usize) -> usize {
+    match LONG_BITS.checked_div(width) {
+        Some(columns) => columns.wrapping_add(1),
+        None => 0,
+    }
+}
+
 /// Half of the range in every digit.
 fn raised_zero(width: usize) -> [u64; WORDS] {
     let mut words = [0; WORDS];
     let highest = width.wrapping_sub(1);
-    let columns = LONG_BITS.wrapping_div(width).wrapping_add(1);
-    let all = columns.next_multiple_of(LANES);
+    let all = columns(width).next_multiple_of(LANES);
     for bit in (highest..).step_by(width).take(all) {
         if let Some(word) = words.get_mut(bit / 64) {
             *word |= 1_u64.wrapping_shl(bits(bit));

@@ -126,7 +126,10 @@ fn scalars_at_the_ends_of_every_digit() {
     let short: Vec<_> = (0..128_u32)
         .flat_map(|bit| {
             let (power, ones) = (1_u128 << bit, u128::MAX << bit);
-            [power, ones].map(|number| ([number as u64, (number >> 64) as u64], point))
+            [power, ones].map(|number| {
+                let [low, high, ..] = words(&Scalar::from(number));
+                ([low, high], point)
+            })
         })
         .collect();
     for chunk in [1, 7, 60, long.len()] {
