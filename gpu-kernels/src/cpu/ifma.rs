@@ -1,4 +1,4 @@
-//! The AVX-512 IFMA tier: eight signatures at a time, one per 64-bit lane.
+//! The AVX-512 IFMA tier: eight signatures at a time, one per 64-bit lane, or many by one equation.
 
 mod base;
 mod batch;

@@ -11,8 +11,8 @@
 //!
 //! So whatever comes in whatever order, all tries that fail take at most 1/16 of the time that all signatures would take
 //! alone, beside what was saved and [`MOST`] once. A single group takes at most both ways, 1.7 times the time (1.5 for
-//! the largest groups). When invalid signatures no longer come, at most twelve groups pass until combinations are tried
-//! again.
+//! the largest groups). When invalid signatures no longer come, at most twelve groups of one size pass until
+//! combinations are tried again.
 //!
 //! Invariant: this decides who gives a verdict and never which. Threads share it, and nothing else is read because of
 //! what is in it, so every access may be relaxed.
