@@ -183,6 +183,9 @@ pub(crate) const SIGNATURES: [SignatureCase; 14] = [
     },
 ];
 
+/// Checks that are verified together.
+const GROUP: usize = 40;
+
 /// Whether a tier gives every verdict right: all in one batch, in whatever lane they come to lie, and each alone.
 pub(crate) fn verifies(verify: impl Fn(&[SignatureCheck<'_>]) -> Vec<bool>) -> bool {
     let mut cases: Vec<(SignatureCheck<'_>, bool)> = SIGNATURES
@@ -201,7 +204,26 @@ pub(crate) fn verifies(verify: impl Fn(&[SignatureCheck<'_>]) -> Vec<bool>) -> b
         verify(&checks) == expected
     };
     let alone = cases.chunks(1).all(are_right);
+    // As many as a tier may verify together: those that hold, and one of the others among them.
+    let (holding, others): (Vec<_>, Vec<_>) = cases.iter().partition(|(_, holds)| *holds);
+    let mut many: Vec<_> = holding.into_iter().cycle().take(GROUP).collect();
+    let together = are_right(&many)
+        && others
+            .into_iter()
+            .zip((0..GROUP).step_by(3))
+            .all(|(other, at)| {
+                let Some(place) = many.get_mut(at) else {
+                    return false;
+                };
+                let before = std::mem::replace(place, other);
+                let is_right = are_right(&many);
+                if let Some(place) = many.get_mut(at) {
+                    *place = before;
+                }
+                is_right
+            });
     alone
+        && together
         && (0..8).all(|_| {
             cases.rotate_left(1);
             are_right(&cases)

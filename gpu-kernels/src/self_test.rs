@@ -15,7 +15,7 @@ use crate::{
 /// What is tested: the tiers' own functions, save where a test plants a fault.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kernels {
-    pub(crate) verify: fn(Verifier, &[SignatureCheck<'_>]) -> Vec<bool>,
+    pub(crate) verify: fn(&Verifier, &[SignatureCheck<'_>]) -> Vec<bool>,
     pub(crate) hash_pairs: fn(Hasher, &[[u8; 64]]) -> Vec<Hash>,
     pub(crate) hash_messages: fn(Hasher, &[&[u8]]) -> Vec<Hash>,
 }
@@ -55,14 +55,25 @@ impl SelfTests {
         &OF_PROCESS
     }
 
-    /// The verifier, unless it is faulty.
-    pub(crate) fn verifier(&self, verifier: Verifier) -> Result<Verifier, TierState> {
+    /// A verifier, unless there is none or it is faulty. Each answer of the test is asked of a new one, so that what one
+    /// remembers of failures is neither in the way of the test nor left over from it.
+    pub(crate) fn verifier(
+        &self,
+        make: impl Fn() -> Option<Verifier>,
+    ) -> Result<Verifier, TierState> {
+        let verifier = make().ok_or(TierState::Absent)?;
         let tier = verifier.tier();
         let known = match tier {
             SignatureTier::Portable => return Ok(verifier),
             SignatureTier::Avx512Ifma => &self.avx512_ifma,
         };
-        let test = || known_answers::verifies(|checks| (self.kernels.verify)(verifier, checks));
+        let test = || {
+            known_answers::verifies(|checks| {
+                make().map_or_else(Vec::new, |verifier| {
+                    (self.kernels.verify)(&verifier, checks)
+                })
+            })
+        };
         let is_right = once(known, "signatures", tier.name(), test);
         is_right.then_some(verifier).ok_or(TierState::Faulty)
     }

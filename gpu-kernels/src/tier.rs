@@ -77,11 +77,11 @@ pub enum TierState {
 }
 
 /// A tier of signatures that may be used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Verifier {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Ifma(Ifma),
+    Ifma(ifma::Verifier),
 }
 
 /// A tier of hashes that may be used.
@@ -97,7 +97,7 @@ pub(crate) enum Hasher {
 impl Verifier {
     /// The tier, or why not.
     pub(crate) fn of(tests: &SelfTests, tier: SignatureTier) -> Result<Self, TierState> {
-        tests.verifier(Self::detect(tier).ok_or(TierState::Absent)?)
+        tests.verifier(|| Self::detect(tier))
     }
 
     /// The tier, where the CPU has its instructions.
@@ -105,7 +105,9 @@ impl Verifier {
         match tier {
             SignatureTier::Portable => Some(Self::Portable),
             #[cfg(target_arch = "x86_64")]
-            SignatureTier::Avx512Ifma => Ifma::detect().map(Self::Ifma),
+            SignatureTier::Avx512Ifma => {
+                Ifma::detect().map(|proof| Self::Ifma(ifma::Verifier::new(proof)))
+            }
             #[cfg(not(target_arch = "x86_64"))]
             SignatureTier::Avx512Ifma => None,
         }
@@ -120,7 +122,7 @@ impl Verifier {
             .unwrap_or(Self::Portable)
     }
 
-    pub(crate) const fn tier(self) -> SignatureTier {
+    pub(crate) const fn tier(&self) -> SignatureTier {
         match self {
             Self::Portable => SignatureTier::Portable,
             #[cfg(target_arch = "x86_64")]
@@ -129,7 +131,7 @@ impl Verifier {
     }
 
     /// One verdict per check.
-    pub(crate) fn verify(self, lanes: &Lanes, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+    pub(crate) fn verify(&self, lanes: &Lanes, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         let chunk = match self {
             Self::Portable => portable::SIGNATURES_PER_TASK,
             #[cfg(target_arch = "x86_64")]
@@ -139,11 +141,11 @@ impl Verifier {
     }
 
     /// The same on the calling thread.
-    pub(crate) fn verify_here(self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+    pub(crate) fn verify_here(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         match self {
             Self::Portable => portable::verify(checks),
             #[cfg(target_arch = "x86_64")]
-            Self::Ifma(ifma) => ifma::verify(ifma, checks),
+            Self::Ifma(verifier) => verifier.verify(checks),
         }
     }
 }

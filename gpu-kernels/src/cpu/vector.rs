@@ -14,9 +14,9 @@ use std::arch::x86_64::{
     _mm512_cmplt_epu64_mask, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi32,
     _mm512_mask_blend_epi64, _mm512_mullo_epi64, _mm512_or_si512, _mm512_permutexvar_epi64,
     _mm512_ror_epi32, _mm512_ror_epi64, _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_slli_epi64, _mm512_sllv_epi64,
-    _mm512_srai_epi64, _mm512_srli_epi32, _mm512_srli_epi64, _mm512_srlv_epi64, _mm512_sub_epi64,
-    _mm512_ternarylogic_epi32, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi32,
+    _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_shuffle_i64x2, _mm512_slli_epi64,
+    _mm512_sllv_epi64, _mm512_srai_epi64, _mm512_srli_epi32, _mm512_srli_epi64, _mm512_srlv_epi64,
+    _mm512_sub_epi64, _mm512_ternarylogic_epi32, _mm512_ternarylogic_epi64, _mm512_unpackhi_epi32,
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
@@ -166,6 +166,10 @@ impl U64x8 {
         /// Products modulo 2^64.
         fn mul(self, other) = _mm512_mullo_epi64;
         fn and(self, other) = _mm512_and_si512;
+        /// The even lanes of both, by turns.
+        fn unpack_low(self, other) = _mm512_unpacklo_epi64;
+        /// The odd lanes of both, by turns.
+        fn unpack_high(self, other) = _mm512_unpackhi_epi64;
         fn or(self, other) = _mm512_or_si512;
         /// Shifted to the left by as many bits as `other` says, to zero by 64 and more.
         fn shl_by(self, other) = _mm512_sllv_epi64;
@@ -196,6 +200,13 @@ impl U64x8 {
     pub(crate) fn shr_signed<const BITS: u32>(self) -> Self {
         // SAFETY: as in `shl`.
         Self(unsafe { _mm512_srai_epi64::<BITS>(self.0) })
+    }
+
+    /// Two pairs of lanes of each, by the places in `PLACES`.
+    #[inline(always)]
+    pub(crate) fn pairs<const PLACES: i32>(self, other: Self) -> Self {
+        // SAFETY: as in `shl`.
+        Self(unsafe { _mm512_shuffle_i64x2::<PLACES>(self.0, other.0) })
     }
 
     /// Rotated to the right by `BITS`.

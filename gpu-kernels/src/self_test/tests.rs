@@ -159,7 +159,7 @@ fn with_planted_faults_the_portable_tiers_are_chosen_and_all_results_are_right()
     assert_eq!(verdicts, Sequential.verify_batch(&checks));
     assert_eq!(verdicts[..4], [true, false, false, true]);
     // The planted kernel would have said otherwise.
-    assert_ne!(verdicts, (FAULTY.verify)(Verifier::Portable, &checks));
+    assert_ne!(verdicts, (FAULTY.verify)(&Verifier::Portable, &checks));
     let pairs = [[7; 64]; 40];
     assert_eq!(dispatcher.hash_pairs(&pairs), Sequential.hash_pairs(&pairs));
     let messages = [b"message".as_slice(); 40];

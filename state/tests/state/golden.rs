@@ -51,14 +51,16 @@ fn ten_thousand_keys_have_the_root_of_nomt_whatever_the_order_and_the_batches() 
     let mut rng = ChaCha8Rng::seed_from_u64(3);
     leaves.shuffle(&mut rng);
     assert_eq!(
-        Tree::from_leaves(leaves.clone(), &Sequential).root(),
+        Tree::from_leaves(leaves.clone(), &Sequential)
+            .unwrap()
+            .root(),
         expected
     );
     let mut tree = Tree::empty();
     while !leaves.is_empty() {
         let batch = leaves.split_off(leaves.len() - rng.random_range(1..=leaves.len().min(999)));
         let batch: Vec<_> = batch.into_iter().map(|(p, v)| (p, Some(v))).collect();
-        tree = tree.update(&batch, &Sequential);
+        tree = tree.update(&batch, &Sequential).unwrap();
     }
     assert_eq!(tree.root(), expected);
 }

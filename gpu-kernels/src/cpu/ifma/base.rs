@@ -65,6 +65,23 @@ impl BaseTable {
         Self(limbs.map(|limb| limb.map(|lanes| U64x8::from_array(ifma, lanes))))
     }
 
+    /// -B in every lane.
+    #[inline(always)]
+    pub(crate) fn negative(&self, ifma: Ifma) -> AffineCached {
+        let AffineCached { plus, minus, t2d } = self.pick(
+            ifma,
+            Digit {
+                size: U64x8::splat(ifma, 1),
+                negative: 0,
+            },
+        );
+        AffineCached {
+            plus: minus,
+            minus: plus,
+            t2d: t2d.negate(ifma),
+        }
+    }
+
     /// Per lane the multiple that a digit's size names.
     #[inline(always)]
     pub(crate) fn pick(&self, ifma: Ifma, digit: Digit) -> AffineCached {

@@ -183,7 +183,7 @@ impl Field {
         let z7 = h7.add(h7).madd_low(a3, b4).madd_low(a4, b3);
         let z8 = h8.add(h8).madd_low(a4, b4);
         let z9 = h9.add(h9);
-        fold([z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
+        fold(ifma, [z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
     }
 
     #[inline(always)]
@@ -216,7 +216,7 @@ impl Field {
         let z7 = double(h7.madd_low(a3, a4));
         let z8 = double(h8).madd_low(a4, a4);
         let z9 = double(h9);
-        fold([z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
+        fold(ifma, [z0, z1, z2, z3, z4], [z5, z6, z7, z8, z9])
     }
 
     #[inline(always)]
@@ -224,45 +224,58 @@ impl Field {
         self.squared(ifma).carry(ifma)
     }
 
-    /// `self` to the power 2^COUNT.
+    /// Products of several pairs.
     #[inline(always)]
-    fn square_times(self, ifma: Ifma, count: usize) -> Self {
-        let mut power = self;
-        for _ in 0..count {
-            power = power.square(ifma);
+    fn mul_all<const N: usize>(ifma: Ifma, ones: [Self; N], others: [Self; N]) -> [Self; N] {
+        let mut products = ones;
+        for (product, other) in products.iter_mut().zip(others) {
+            *product = product.mul(ifma, other);
         }
-        power
+        products
     }
 
-    /// `self` to the powers 2^250 - 1 and 11.
+    /// Several elements to the power 2^`count`. Each chain of squares waits for itself; several fill the time.
     #[inline(always)]
-    fn power_chain(self, ifma: Ifma) -> (Self, Self) {
-        let two = self.square(ifma);
-        let nine = two.square_times(ifma, 2).mul(ifma, self);
-        let eleven = nine.mul(ifma, two);
-        let ones_5 = eleven.square(ifma).mul(ifma, nine);
-        let ones_10 = ones_5.square_times(ifma, 5).mul(ifma, ones_5);
-        let ones_20 = ones_10.square_times(ifma, 10).mul(ifma, ones_10);
-        let ones_40 = ones_20.square_times(ifma, 20).mul(ifma, ones_20);
-        let ones_50 = ones_40.square_times(ifma, 10).mul(ifma, ones_10);
-        let ones_100 = ones_50.square_times(ifma, 50).mul(ifma, ones_50);
-        let ones_200 = ones_100.square_times(ifma, 100).mul(ifma, ones_100);
-        let ones_250 = ones_200.square_times(ifma, 50).mul(ifma, ones_50);
+    fn square_times<const N: usize>(ifma: Ifma, elements: [Self; N], count: usize) -> [Self; N] {
+        let mut powers = elements;
+        for _ in 0..count {
+            for power in &mut powers {
+                *power = power.square(ifma);
+            }
+        }
+        powers
+    }
+
+    /// Elements to the powers 2^250 - 1 and 11.
+    #[inline(always)]
+    fn power_chain<const N: usize>(ifma: Ifma, ones: [Self; N]) -> ([Self; N], [Self; N]) {
+        let two = Self::square_times(ifma, ones, 1);
+        let nine = Self::mul_all(ifma, Self::square_times(ifma, two, 2), ones);
+        let eleven = Self::mul_all(ifma, nine, two);
+        let ones_5 = Self::mul_all(ifma, Self::square_times(ifma, eleven, 1), nine);
+        let ones_10 = Self::mul_all(ifma, Self::square_times(ifma, ones_5, 5), ones_5);
+        let ones_20 = Self::mul_all(ifma, Self::square_times(ifma, ones_10, 10), ones_10);
+        let ones_40 = Self::mul_all(ifma, Self::square_times(ifma, ones_20, 20), ones_20);
+        let ones_50 = Self::mul_all(ifma, Self::square_times(ifma, ones_40, 10), ones_10);
+        let ones_100 = Self::mul_all(ifma, Self::square_times(ifma, ones_50, 50), ones_50);
+        let ones_200 = Self::mul_all(ifma, Self::square_times(ifma, ones_100, 100), ones_100);
+        let ones_250 = Self::mul_all(ifma, Self::square_times(ifma, ones_200, 50), ones_50);
         (ones_250, eleven)
     }
 
     /// 1 / `self`; 0 of 0. The power p - 2 = 2^255 - 21.
     #[inline(always)]
     pub(crate) fn invert(self, ifma: Ifma) -> Self {
-        let (ones_250, eleven) = self.power_chain(ifma);
-        ones_250.square_times(ifma, 5).mul(ifma, eleven)
+        let (ones_250, eleven) = Self::power_chain(ifma, [self]);
+        let [inverse] = Self::mul_all(ifma, Self::square_times(ifma, ones_250, 5), eleven);
+        inverse
     }
 
-    /// The power (p - 5) / 8 = 2^252 - 3, from which square roots are made.
+    /// The powers (p - 5) / 8 = 2^252 - 3, from which square roots are made.
     #[inline(always)]
-    pub(crate) fn power_p58(self, ifma: Ifma) -> Self {
-        let (ones_250, _) = self.power_chain(ifma);
-        ones_250.square_times(ifma, 2).mul(ifma, self)
+    pub(crate) fn power_p58<const N: usize>(ifma: Ifma, elements: [Self; N]) -> [Self; N] {
+        let (ones_250, _) = Self::power_chain(ifma, elements);
+        Self::mul_all(ifma, Self::square_times(ifma, ones_250, 2), elements)
     }
 
     /// The same elements with limbs of at most 51 bits, each the number below p.
@@ -328,11 +341,9 @@ impl Field {
 
 /// The lower limbs and 19 times the upper ones.
 #[inline(always)]
-fn fold(low: [U64x8; LIMBS], high: [U64x8; LIMBS]) -> Wide {
-    // 19 = 16 + 2 + 1
-    Wide(limbs!(low in low, high in high => {
-        low.add(high).add(high.shl::<4>().add(high.add(high)))
-    }))
+fn fold(ifma: Ifma, low: [U64x8; LIMBS], high: [U64x8; LIMBS]) -> Wide {
+    let nineteen = U64x8::splat(ifma, 19);
+    Wide(limbs!(low in low, high in high => low.add(high.mul(nineteen))))
 }
 
 impl Wide {

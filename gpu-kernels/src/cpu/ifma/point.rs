@@ -21,6 +21,14 @@ const D2: [u64; 5] = [
     1_815_898_335_770_999,
     633_789_495_995_903,
 ];
+/// 1 / d.
+const D_INVERSE: [u64; 5] = [
+    266_592_072_628_291,
+    853_561_038_980_284,
+    1_943_101_592_401_754,
+    2_007_251_003_935_334,
+    1_135_829_554_646_364,
+];
 /// A square root of -1.
 const SQRT_M1: [u64; 5] = [
     1_718_705_420_411_056,
@@ -135,6 +143,20 @@ impl Extended {
         }
     }
 
+    /// The points of these, or their negatives where `negative` has a bit: X = 2 x, Y = 2 y, Z = 2, T = 2 x y.
+    #[inline(always)]
+    pub(crate) fn from_cached(ifma: Ifma, point: &AffineCached, negative: Mask) -> Self {
+        let plus = point.plus.select(negative, point.minus);
+        let minus = point.minus.select(negative, point.plus);
+        let t = point.t2d.mul(ifma, Field::splat(ifma, D_INVERSE));
+        Self {
+            x: plus.sub(ifma, minus).carry(ifma),
+            y: plus.add(minus).carry(ifma),
+            z: Field::small(ifma, 2),
+            t: t.select(negative, t.negate(ifma)),
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn projective(self) -> Projective {
         Projective {
@@ -142,6 +164,15 @@ impl Extended {
             y: self.y,
             z: self.z,
         }
+    }
+
+    /// The same for points with Z = 1.
+    #[inline(always)]
+    pub(crate) fn affine_cached(self, ifma: Ifma) -> AffineCached {
+        let Cached {
+            plus, minus, t2d, ..
+        } = self.cached(ifma);
+        AffineCached { plus, minus, t2d }
     }
 
     #[inline(always)]
@@ -214,32 +245,83 @@ impl Kernel<Ifma> for Decompress<'_> {
 
     #[inline(always)]
     fn run(self, ifma: Ifma) -> (Extended, Mask) {
-        let Self(lanes) = self;
+        let [point] = DecompressAll([self.0]).run(ifma);
+        point
+    }
+}
+
+/// The same for several eights at the same time, which takes less than one after another.
+pub(crate) struct DecompressAll<'a, const N: usize>(pub(crate) [[&'a [u8; 32]; LANES]; N]);
+
+/// y, the numerator and the denominator of x^2, and what is raised to a power for its root.
+#[derive(Clone, Copy)]
+struct Root {
+    y: Field,
+    u: Field,
+    v: Field,
+    uv3: Field,
+    uv7: Field,
+}
+
+impl Root {
+    #[inline(always)]
+    fn of(ifma: Ifma, lanes: [&[u8; 32]; LANES]) -> Self {
         let y = Field::from_bytes(ifma, lanes);
-        let sign = lanes
-            .iter()
-            .zip(0_u32..)
-            .fold(0, |mask: Mask, (bytes, lane)| {
-                mask | (bytes[31] >> 7) << lane
-            });
         let one = Field::small(ifma, 1);
         let yy = y.square(ifma);
         let u = yy.sub(ifma, one).carry(ifma);
         let v = yy.mul(ifma, Field::splat(ifma, D)).add(one).carry(ifma);
-        // x = u v^3 (u v^7)^((p - 5) / 8), up to a root of -1.
         let v3 = v.square(ifma).mul(ifma, v);
         let v7 = v3.square(ifma).mul(ifma, v);
-        let uv3 = u.mul(ifma, v3);
-        let x = u.mul(ifma, v7).power_p58(ifma).mul(ifma, uv3);
-        let vxx = x.square(ifma).mul(ifma, v);
-        let is_root = vxx.equals(ifma, u);
-        let is_other_root = vxx.equals(ifma, u.negate(ifma));
+        let (uv3, uv7) = (u.mul(ifma, v3), u.mul(ifma, v7));
+        Self { y, u, v, uv3, uv7 }
+    }
+
+    /// x = u v^3 (u v^7)^((p - 5) / 8), up to a root of -1.
+    #[inline(always)]
+    fn point(self, ifma: Ifma, power: Field, sign: Mask) -> (Extended, Mask) {
+        let x = power.mul(ifma, self.uv3);
+        let vxx = x.square(ifma).mul(ifma, self.v);
+        let is_root = vxx.equals(ifma, self.u);
+        let is_other_root = vxx.equals(ifma, self.u.negate(ifma));
         let turned = x.mul(ifma, Field::splat(ifma, SQRT_M1));
         let x = turned.select(is_root, x).canonical(ifma);
         let x = x.select(x.is_odd(ifma) ^ sign, x.negate(ifma));
         let found = is_root | is_other_root;
-        let point = Extended::identity(ifma).select(found, Extended::from_affine(ifma, x, y));
-        (point, found)
+        let point = Extended::from_affine(ifma, x, self.y);
+        (Extended::identity(ifma).select(found, point), found)
+    }
+}
+
+impl<const N: usize> Kernel<Ifma> for DecompressAll<'_, N> {
+    type Output = [(Extended, Mask); N];
+
+    #[inline(always)]
+    fn run(self, ifma: Ifma) -> [(Extended, Mask); N] {
+        let zero = Field::small(ifma, 0);
+        let none = Root {
+            y: zero,
+            u: zero,
+            v: zero,
+            uv3: zero,
+            uv7: zero,
+        };
+        let (mut roots, mut powers) = ([none; N], [zero; N]);
+        for ((root, power), lanes) in roots.iter_mut().zip(&mut powers).zip(self.0) {
+            *root = Root::of(ifma, lanes);
+            *power = root.uv7;
+        }
+        let powers = Field::power_p58(ifma, powers);
+        let mut points = [(Extended::identity(ifma), 0); N];
+        let parts = roots.into_iter().zip(powers).zip(self.0);
+        for (place, ((root, power), lanes)) in points.iter_mut().zip(parts) {
+            let mut sign: Mask = 0;
+            for (lane, bytes) in (0_u32..).zip(lanes) {
+                sign |= (bytes[31] >> 7) << lane;
+            }
+            *place = root.point(ifma, power, sign);
+        }
+        points
     }
 }
 

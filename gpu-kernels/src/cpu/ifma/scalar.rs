@@ -94,9 +94,38 @@ fn add_product<const PRODUCT: usize>(sum: &mut [U64x8; PRODUCT], left: &[U64x8],
     }
 }
 
+/// The lower half.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+const fn low_word(number: u128) -> u64 {
+    number as u64
+}
+
 impl Scalar {
     pub(crate) const fn from_words(words: [U64x8; 4]) -> Self {
         Self(words)
+    }
+
+    /// Its words.
+    pub(crate) const fn words(self) -> [U64x8; 4] {
+        self.0
+    }
+
+    /// The sum of all lanes modulo l, below 2^254, in every lane.
+    #[inline(always)]
+    pub(crate) fn sum_of_lanes(self, ifma: Ifma) -> Self {
+        let mut sum = [0; 8];
+        let mut carry: u128 = 0;
+        for (place, word) in sum.iter_mut().zip(self.0) {
+            for lane in word.to_array() {
+                carry = carry.wrapping_add(u128::from(lane));
+            }
+            *place = low_word(carry);
+            carry >>= 64;
+        }
+        if let Some(place) = sum.get_mut(4) {
+            *place = low_word(carry);
+        }
+        Self::reduce(ifma, U64x8::splat_all(ifma, sum))
     }
 
     /// A number below 2^254 that is the same modulo l as one of 512 bits, given in words.
@@ -178,6 +207,58 @@ impl Scalar {
     #[inline(always)]
     pub(crate) fn sixes(self, ifma: Ifma) -> Digits<6> {
         Digits(self.add(ifma, THIRTY_TWOS).0)
+    }
+}
+
+/// A sum of products of scalars with coefficients of 128 bits, in limbs that are not carried.
+///
+/// Bounds: a limb of a product has at most three low and three high halves, below 2^55; so 256 products are below 2^63,
+/// and their sum below 2^392.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Products([U64x8; 8]);
+
+impl Products {
+    #[inline(always)]
+    pub(crate) fn none(ifma: Ifma) -> Self {
+        Self([U64x8::zero(ifma); 8])
+    }
+
+    /// Adds one product per lane; at most 256 may be added.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, ifma: Ifma, scalar: Scalar, [low, high]: [U64x8; 2]) {
+        let mask = U64x8::splat(ifma, LIMB_MASK);
+        let [w0, w1, w2, w3] = scalar.0;
+        let limbs = [
+            w0.and(mask),
+            w0.shr::<52>().or(w1.shl::<12>()).and(mask),
+            w1.shr::<40>().or(w2.shl::<24>()).and(mask),
+            w2.shr::<28>().or(w3.shl::<36>()).and(mask),
+            w3.shr::<16>(),
+        ];
+        let coefficient = [
+            low.and(mask),
+            low.shr::<52>().or(high.shl::<12>()).and(mask),
+            high.shr::<40>(),
+        ];
+        add_product(&mut self.0, &limbs, &coefficient);
+    }
+
+    /// A number below 2^254 that is the same modulo l.
+    #[inline(always)]
+    pub(crate) fn reduce(mut self, ifma: Ifma) -> Scalar {
+        carry(ifma, &mut self.0);
+        let [l0, l1, l2, l3, l4, l5, l6, l7] = self.0;
+        let words = [
+            l0.or(l1.shl::<52>()),
+            l1.shr::<12>().or(l2.shl::<40>()),
+            l2.shr::<24>().or(l3.shl::<28>()),
+            l3.shr::<36>().or(l4.shl::<16>()),
+            l4.shr::<48>().or(l5.shl::<4>()).or(l6.shl::<56>()),
+            l6.shr::<8>().or(l7.shl::<44>()),
+            l7.shr::<20>(),
+            U64x8::zero(ifma),
+        ];
+        Scalar::reduce(ifma, words)
     }
 }
 

@@ -1,7 +1,7 @@
 //! SHA-512 of eight messages at once (FIPS 180-4), one per lane.
 
 use crate::cpu::padding::Message;
-use crate::cpu::vector::{Ifma, LANES, U64x8};
+use crate::cpu::vector::{Ifma, Kernel, LANES, U64x8, run_ifma};
 
 /// Bytes of a block.
 const BLOCK: usize = 128;
@@ -135,6 +135,77 @@ pub(crate) fn sha512(ifma: Ifma, messages: &[Message<'_, 3>; LANES]) -> [U64x8; 
         *word = U64x8::from_array(ifma, word.to_array().map(u64::swap_bytes));
     }
     state
+}
+
+/// A hash of words that every lane is given at the same time, so that nobody has to cut messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stream {
+    state: [U64x8; 8],
+    block: [U64x8; 16],
+    /// Words in the block.
+    filled: usize,
+    /// Words so far.
+    words: u64,
+}
+
+impl Stream {
+    #[inline(always)]
+    pub(crate) fn new(ifma: Ifma) -> Self {
+        Self {
+            state: U64x8::splat_all(ifma, INITIAL),
+            block: [U64x8::zero(ifma); 16],
+            filled: 0,
+            words: 0,
+        }
+    }
+
+    /// Appends a word, whose bytes come from the highest down.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, ifma: Ifma, word: U64x8) {
+        if let Some(place) = self.block.get_mut(self.filled) {
+            *place = word;
+        }
+        self.filled = self.filled.wrapping_add(1);
+        self.words = self.words.wrapping_add(1);
+        if self.filled == self.block.len() {
+            self.state = run_ifma(ifma, Compress(&self.state, &self.block));
+            self.filled = 0;
+        }
+    }
+
+    /// Appends words.
+    #[inline(always)]
+    pub(crate) fn push_all(&mut self, ifma: Ifma, words: &[U64x8]) {
+        for word in words {
+            self.push(ifma, *word);
+        }
+    }
+
+    /// The digest, in words whose bytes come from the highest down.
+    #[inline(always)]
+    pub(crate) fn finish(mut self, ifma: Ifma) -> [U64x8; 8] {
+        /// Where the length begins, in words.
+        const LENGTH: usize = 14;
+        let bits = self.words.wrapping_mul(64);
+        self.push(ifma, U64x8::splat(ifma, 1 << 63));
+        while self.filled != LENGTH {
+            self.push(ifma, U64x8::zero(ifma));
+        }
+        self.push(ifma, U64x8::zero(ifma));
+        self.push(ifma, U64x8::splat(ifma, bits));
+        self.state
+    }
+}
+
+struct Compress<'a>(&'a [U64x8; 8], &'a [U64x8; 16]);
+
+impl Kernel<Ifma> for Compress<'_> {
+    type Output = [U64x8; 8];
+
+    #[inline(always)]
+    fn run(self, ifma: Ifma) -> [U64x8; 8] {
+        compress(ifma, *self.0, *self.1)
+    }
 }
 
 /// One block after another state.

@@ -5,12 +5,17 @@
 //! them; so R is not decompressed but P compressed, with one inversion for many groups. Only where the bytes differ is R
 //! decompressed and the equation itself looked at, in groups of such lanes.
 //!
+//! Before that, larger groups are tried together ([`super::batch`]), which takes half of the time where all signatures
+//! hold. Where they do not, or have not too often lately ([`super::budget`]), the group is verified as above.
+//!
 //! Invariant: no lane sees another. A key that is no point is replaced by the neutral element, a scalar that is too large
 //! by zero, and their verdict is `false` whatever comes of it.
 
 use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 
 use super::base::BaseTable;
+use super::batch::{LARGEST_GROUP, SMALLEST_GROUP, verify_together};
+use super::budget::Budget;
 use super::field::{Field, words_of};
 use super::point::{Cached, Decompress, Extended, Projective, compress, is_of_small_order};
 use super::scalar::{Scalar, TOP_BIT};
@@ -18,32 +23,64 @@ use super::sha512::sha512;
 use crate::cpu::padding::Message;
 use crate::cpu::vector::{Ifma, Kernel, LANES, Mask, U64x8, run_ifma};
 
-/// So many checks share an inversion.
-const CHECKS_PER_RUN: usize = 256;
-/// The least that is worth a task of its own: more than a hundred microseconds.
-const LEAST_PER_TASK: usize = 32;
-/// Threads get so many tasks each, so that one that comes late finds fewer.
-const TASKS_PER_THREAD: usize = 4;
+/// So many checks share an inversion or a combination.
+const CHECKS_PER_RUN: usize = LARGEST_GROUP;
 
-/// How many of `checks` each task should have.
+/// How many of `checks` each task should have: every thread gets as many tasks, and those are as large as a run may be.
 pub(crate) fn checks_per_task(checks: usize, threads: usize) -> usize {
-    let tasks = threads.saturating_mul(TASKS_PER_THREAD).max(1);
+    let threads = threads.max(1);
+    let tasks_each = checks.div_ceil(threads.saturating_mul(CHECKS_PER_RUN));
     checks
-        .div_ceil(tasks)
+        .div_ceil(threads.saturating_mul(tasks_each.max(1)))
         .next_multiple_of(LANES)
-        .clamp(LEAST_PER_TASK, CHECKS_PER_RUN)
+        .clamp(SMALLEST_GROUP, CHECKS_PER_RUN)
 }
 
 /// The multiples 1 to 8 of a point, for digits of four bits.
 const MULTIPLES: usize = 8;
 type Table = [Cached; MULTIPLES];
 
-/// One verdict per check.
-pub(crate) fn verify(ifma: Ifma, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
-    let base = BaseTable::get(ifma);
-    let runs = checks.chunks(CHECKS_PER_RUN);
-    runs.flat_map(|checks| run_ifma(ifma, Verify { base, checks }))
+/// Who verifies with these instructions, and what was learnt about the signatures that come.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    ifma: Ifma,
+    combinations: Budget,
+}
+
+impl Verifier {
+    pub(crate) fn new(ifma: Ifma) -> Self {
+        Self {
+            ifma,
+            combinations: Budget::default(),
+        }
+    }
+
+    /// One verdict per check.
+    pub(crate) fn verify(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+        let base = BaseTable::get(self.ifma);
+        let runs = checks.chunks(CHECKS_PER_RUN);
+        runs.flat_map(|checks| {
+            self.verify_by_combination(base, checks)
+                .unwrap_or_else(|| run_ifma(self.ifma, Verify { base, checks }))
+        })
         .collect()
+    }
+
+    /// One verdict per check of a run if that is worth a try, and works.
+    fn verify_by_combination(
+        &self,
+        base: &BaseTable,
+        checks: &[SignatureCheck<'_>],
+    ) -> Option<Vec<bool>> {
+        if checks.len() < SMALLEST_GROUP || !self.combinations.pay(checks.len()) {
+            return None;
+        }
+        let verdicts = verify_together(self.ifma, base, checks);
+        if verdicts.is_some() {
+            self.combinations.held(checks.len());
+        }
+        verdicts
+    }
 }
 
 /// One verdict per check of a run.
@@ -114,14 +151,14 @@ struct Affine {
 }
 
 /// A check for every lane: the last one again where there are no more.
-fn fill<T: Copy>(part: &[T]) -> Option<[T; LANES]> {
+pub(super) fn fill<T: Copy>(part: &[T]) -> Option<[T; LANES]> {
     let last = *part.last()?;
     Some(std::array::from_fn(|lane| {
         part.get(lane).copied().unwrap_or(last)
     }))
 }
 
-fn r_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
+pub(super) fn r_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
     let (r, _) = check
         .signature
         .split_first_chunk()
@@ -129,7 +166,7 @@ fn r_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
     r
 }
 
-fn s_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
+pub(super) fn s_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
     let (_, s) = check
         .signature
         .split_last_chunk()
@@ -137,11 +174,14 @@ fn s_of<'a>(check: &SignatureCheck<'a>) -> &'a [u8; 32] {
     s
 }
 
+/// What the challenge is the hash of.
+pub(super) fn message_of<'a>(check: &SignatureCheck<'a>) -> Message<'a, 3> {
+    Message([r_of(check).as_slice(), check.key.as_slice(), check.message])
+}
+
 #[inline(always)]
 fn group(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>; LANES]) -> Group {
-    let messages = checks
-        .each_ref()
-        .map(|check| Message([r_of(check).as_slice(), check.key.as_slice(), check.message]));
+    let messages = checks.each_ref().map(message_of);
     let k = Scalar::reduce(ifma, sha512(ifma, &messages));
     let canonical = checks
         .each_ref()
