@@ -2,9 +2,9 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use ordlane_primitives::{BlockHeader, Hash, TxId, codec, limits::MAX_BLOCK_TXS};
+use ordlane_primitives::{BlockHeader, Hash, Receipts, codec};
 
-use super::{Head, StateStore, Tip, keys, next_height};
+use super::{Head, StateStore, Tip, history, index, keys, next_height};
 use crate::{
     Change, MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff, Space, StateError, Tree,
     WriteBatch, change::check_changes,
@@ -17,10 +17,8 @@ pub struct BlockCommit {
     pub header: BlockHeader,
     /// The whole encoded block, which begins with the header.
     pub block_bytes: Vec<u8>,
-    /// The block's receipts, encoded: the store gives back what it gets.
-    pub receipts_bytes: Vec<u8>,
-    /// The id of each transaction, in block order.
-    pub tx_ids: Vec<TxId>,
+    /// The receipts of its transactions, in block order. Transactions and events are found by them.
+    pub receipts: Receipts,
     /// What the block changes, strictly ascending by key. The caller answers for the old values: they are those at the
     /// tip, as the executor read them.
     pub changes: Vec<Change>,
@@ -31,7 +29,8 @@ pub struct BlockCommit {
 impl StateStore {
     /// Makes a block the new tip. Returns when it is durable.
     ///
-    /// Everything goes in one atomic write: values, their reverse diff, the block, its receipts, the indices, the tip.
+    /// Everything goes in one atomic write: values, what they replaced, the block, its receipts, the indices, the tip, and
+    /// the removal of what is not to be kept.
     /// The caller answers for the tree being the tip's tree after the changes, and for the old values; the tree's root
     /// is compared with the header's, and with the values at the next opening.
     ///
@@ -42,14 +41,17 @@ impl StateStore {
     /// [`StateError::Poisoned`] is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
         let _no_other = self.lock_commits()?;
-        let tip = self.check(&block)?;
+        self.commit_next(block)
+    }
+
+    /// The same for whoever holds the lock.
+    pub(super) fn commit_next(&self, block: BlockCommit) -> Result<(), StateError> {
+        let tip = Self::check(&block, self.tip())?;
         let tree = block.tree.clone();
-        let batch = batch_of(block, &tip);
-        // A clean failure and an unknown outcome cannot be told apart, so both stop the store.
-        self.storage
-            .write(batch)
-            .and_then(|()| self.storage.attest(&tip.mark()))
-            .inspect_err(|_| self.poisoned.store(true, Ordering::Release))?;
+        let mut batch = batch_of(block, &tip);
+        self.prune_beside(&mut batch, tip.height)?;
+        self.write(batch)?;
+        self.poison_on_error(self.storage.attest(&tip.mark()))?;
         let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
         *head = Head {
             tip: Some(tip),
@@ -58,10 +60,21 @@ impl StateStore {
         Ok(())
     }
 
-    /// Checks that the block stands on the tip and is what it says; returns the tip that it will be.
-    fn check(&self, block: &BlockCommit) -> Result<Tip, StateError> {
+    pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        self.poison_on_error(self.storage.write(batch))
+    }
+
+    /// A clean failure and an unknown outcome cannot be told apart, so both stop the store.
+    pub(super) fn poison_on_error<T>(
+        &self,
+        outcome: Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        outcome.inspect_err(|_| self.poisoned.store(true, Ordering::Release))
+    }
+
+    /// Checks that the block stands on a tip and is what it says; returns the tip that it will be.
+    pub(super) fn check(block: &BlockCommit, tip: Option<Tip>) -> Result<Tip, StateError> {
         let BlockCommit { header, tree, .. } = block;
-        let tip = self.tip();
         let expected = next_height(tip.map(|tip| tip.height));
         if expected != Some(header.number) {
             return Err(StateError::WrongHeight {
@@ -89,15 +102,9 @@ impl StateStore {
         }
         check_changes(&block.changes)?;
         let diff_bytes = ReverseDiff::encoded_bytes(&block.changes);
-        check_size("transactions", block.tx_ids.len(), MAX_BLOCK_TXS)?;
         check_size("changes", block.changes.len(), MAX_BLOCK_CHANGES)?;
         check_size("bytes of old values", diff_bytes, MAX_REVERSE_DIFF_BYTES)?;
-        for (what, bytes) in [
-            ("bytes", &block.block_bytes),
-            ("bytes of receipts", &block.receipts_bytes),
-        ] {
-            check_size(what, bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
-        }
+        check_size("bytes", block.block_bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
         Ok(Tip {
             height: header.number,
             block_hash: header.hash(),
@@ -117,22 +124,25 @@ fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), State
 fn batch_of(block: BlockCommit, tip: &Tip) -> WriteBatch {
     let height_key = keys::height_key(tip.height);
     let mut batch = WriteBatch::new();
-    let mut old_values = Vec::with_capacity(block.changes.len());
-    for Change { key, old, new } in block.changes {
+    let (old, new): (Vec<_>, Vec<_>) = block
+        .changes
+        .into_iter()
+        .map(|Change { key, old, new }| ((key.clone(), old), (key, new)))
+        .unzip();
+    let diff = ReverseDiff::from_ordered(old);
+    // Before the values that take their place, for those who read meanwhile.
+    history::put_versions(&mut batch, tip.height, &diff);
+    for (key, new) in new {
         match new {
             Some(new) => batch.put(Space::Flat, key.as_bytes(), new),
             None => batch.remove(Space::Flat, key.as_bytes()),
         }
-        old_values.push((key, old));
     }
-    let diff = ReverseDiff::from_ordered(old_values);
     batch.put(Space::Rev, height_key, codec::encode(&diff));
     batch.put(Space::Block, height_key, block.block_bytes);
-    batch.put(Space::Receipts, height_key, block.receipts_bytes);
+    batch.put(Space::Receipts, height_key, codec::encode(&block.receipts));
     batch.put(Space::BlockHash, tip.block_hash.0, height_key);
-    for (index, tx_id) in (0_u32..).zip(&block.tx_ids) {
-        batch.put(Space::TxIndex, tx_id.0, keys::position(tip.height, index));
-    }
+    batch.extend(index::entries(tip.height, &block.receipts));
     batch.put(Space::Meta, keys::TIP, codec::encode(tip));
     batch
 }

@@ -13,7 +13,7 @@ use ordlane_primitives::{
     tree::EMPTY,
 };
 
-use super::{FORMAT_VERSION, Head, Tip, header_of, keys, next_height};
+use super::{FORMAT_VERSION, Head, Tip, check_format, header_of, keys, next_height};
 use crate::{BlockMark, Space, StateError, Storage, Tree, Witness, WriteBatch, change::paths_of};
 
 /// How many bytes of keys and values are read before they are hashed together.
@@ -21,7 +21,9 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
 pub(super) fn recover(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result<Head, StateError> {
     let witness = storage.witness()?;
-    let formatted = check_format(storage)?;
+    let format = read_format(storage)?;
+    format.map_or(Ok(()), check_format)?;
+    let formatted = format.is_some();
     let tip = read_tip(storage)?;
     if tip.is_some() && !formatted {
         return Err(StateError::damaged("it has a tip and no format version"));
@@ -45,32 +47,22 @@ pub(super) fn recover(storage: &dyn Storage, hasher: &dyn BatchHasher) -> Result
     Ok(Head { tip, tree })
 }
 
-/// Whether the storage says which format it has; an empty one does not yet.
-fn check_format(storage: &dyn Storage) -> Result<bool, StateError> {
-    let Some(bytes) = storage.get(Space::Meta, keys::FORMAT)? else {
-        return Ok(false);
-    };
-    let found = bytes
-        .try_into()
-        .map(u32::from_le_bytes)
-        .map_err(|_| StateError::damaged("its format version is not 4 bytes long"))?;
-    if found == FORMAT_VERSION {
-        Ok(true)
-    } else {
-        Err(StateError::UnknownFormat {
-            found,
-            supported: FORMAT_VERSION,
-        })
-    }
+/// The format that the storage says it has; an empty one does not yet.
+pub(super) fn read_format(storage: &dyn Storage) -> Result<Option<u32>, StateError> {
+    storage
+        .get(Space::Meta, keys::FORMAT)?
+        .map(|bytes| bytes.try_into().map(u32::from_le_bytes))
+        .transpose()
+        .map_err(|_| StateError::damaged("its format version is not 4 bytes long"))
 }
 
-fn write_format(storage: &dyn Storage) -> Result<(), StateError> {
+pub(super) fn write_format(storage: &dyn Storage) -> Result<(), StateError> {
     let mut batch = WriteBatch::new();
     batch.put(Space::Meta, keys::FORMAT, FORMAT_VERSION.to_le_bytes());
     storage.write(batch)
 }
 
-fn read_tip(storage: &dyn Storage) -> Result<Option<Tip>, StateError> {
+pub(super) fn read_tip(storage: &dyn Storage) -> Result<Option<Tip>, StateError> {
     storage
         .get(Space::Meta, keys::TIP)?
         .map(|bytes| codec::decode(&bytes))
@@ -117,6 +109,7 @@ fn check_witness(
         Witness::Untracked => return Ok(()),
         Witness::Certain(witnessed) => (witnessed, true),
         Witness::Doubtful(witnessed) => (witnessed, false),
+        Witness::RollingBack { from, to } => return check_rollback(&from, &to, tip),
     };
     let found = tip.map(Tip::mark);
     if certain && found == witnessed {
@@ -135,6 +128,22 @@ fn check_witness(
         _ => Err(StateError::damaged(
             "its tip does not follow the block in its tip witness",
         )),
+    }
+}
+
+/// A rollback that was begun ends at its lower end, or where it was interrupted.
+fn check_rollback(from: &BlockMark, to: &BlockMark, tip: Option<&Tip>) -> Result<(), StateError> {
+    let found = tip.map(Tip::mark);
+    match found {
+        Some(found) if found == *from || found == *to => Ok(()),
+        Some(found) if to.height < found.height && found.height < from.height => Ok(()),
+        Some(found) if found.height > to.height => Err(StateError::damaged(
+            "its tip is not among the blocks that were being undone",
+        )),
+        _ => Err(StateError::LostBlocks {
+            witnessed: *to,
+            found,
+        }),
     }
 }
 

@@ -1,0 +1,160 @@
+//! Undoing blocks: from the tip down, by their reverse diffs.
+//!
+//! Invariant: one atomic write undoes one block, so after a crash the store ends at some whole block between the two
+//! ends. What is left is, byte for byte, what was there before the undone blocks; only what was pruned stays away.
+
+use std::sync::PoisonError;
+
+use ordlane_primitives::{BlockHeight, codec};
+
+use super::{BlockCommit, Head, StateStore, Tip, history, index, keys};
+use crate::{Change, ReverseDiff, Space, StateError, Tree, WriteBatch, hash_changes};
+
+impl StateStore {
+    /// Undoes all blocks above a height, which becomes the tip. Returns when that is durable.
+    ///
+    /// The storage is told first, so what was acknowledged and then undone is never taken for lost. After a crash the store
+    /// opens at this block or at one of those above it.
+    ///
+    /// # Errors
+    /// [`StateError::AboveTip`] and [`StateError::Pruned`] for a block that is not there yet or no longer, and nothing
+    /// happened. Any other error poisons the store.
+    pub fn rollback_to(&self, height: BlockHeight) -> Result<(), StateError> {
+        let _no_other = self.lock_commits()?;
+        let (from, to) = self.ends_of(height)?;
+        self.undo_blocks(from, to)
+    }
+
+    /// Undoes all blocks above a height and makes `blocks` durable in their place, one after another.
+    ///
+    /// Their trees are those of their own chain; [`StateStore::tree_at`] gives the tree below the first.
+    ///
+    /// # Errors
+    /// Those of [`StateStore::rollback_to`] and [`StateStore::commit`]. Where a block does not stand on the one before it,
+    /// or is not what it says, nothing happened. After an error of the storage some of the blocks may be durable.
+    pub fn reorg(&self, height: BlockHeight, blocks: Vec<BlockCommit>) -> Result<(), StateError> {
+        let _no_other = self.lock_commits()?;
+        let (from, to) = self.ends_of(height)?;
+        let mut tip = to;
+        for block in &blocks {
+            tip = Self::check(block, Some(tip))?;
+        }
+        self.undo_blocks(from, to)?;
+        blocks
+            .into_iter()
+            .try_for_each(|block| self.commit_next(block))
+    }
+
+    /// The tree after the block at a height.
+    ///
+    /// # Errors
+    /// Those of [`StateStore::read_at`].
+    pub fn tree_at(&self, height: BlockHeight) -> Result<Tree, StateError> {
+        let _no_commit = self.lock_commits()?;
+        let (Tip { height: mut at, .. }, to) = self.ends_of(height)?;
+        let mut tree = self.tree();
+        while at > height {
+            tree = self.tree_before(&tree, &self.stored_diff(at)?);
+            at = BlockHeight(at.0.saturating_sub(1));
+        }
+        check_root(&tree, &to)?;
+        Ok(tree)
+    }
+
+    /// The tip, and the kept block at a height.
+    fn ends_of(&self, height: BlockHeight) -> Result<(Tip, Tip), StateError> {
+        self.check_kept(self.horizon(), height)?;
+        let to = self.stored_tip(height)?;
+        let from = self.tip().unwrap_or(to);
+        Ok((from, to))
+    }
+
+    fn undo_blocks(&self, from: Tip, to: Tip) -> Result<(), StateError> {
+        if from == to {
+            return Ok(());
+        }
+        self.poison_on_error(self.storage.begin_rollback(&from.mark(), &to.mark()))?;
+        let mut tip = from;
+        while tip.height > to.height {
+            tip = self.poison_on_error(self.undo(&tip))?;
+        }
+        self.poison_on_error(self.storage.attest(&to.mark()))
+    }
+
+    /// Undoes the tip; returns the one below.
+    fn undo(&self, tip: &Tip) -> Result<Tip, StateError> {
+        let below = self.stored_tip(BlockHeight(tip.height.0.saturating_sub(1)))?;
+        let header = self.stored_header(tip.height)?;
+        if header.parent_hash != below.block_hash {
+            return Err(StateError::damaged(format!(
+                "block {} does not stand on the block below it",
+                tip.height
+            )));
+        }
+        let diff = self.stored_diff(tip.height)?;
+        let receipts = self.stored_receipts(tip.height)?;
+        let tree = self.tree_before(&self.tree(), &diff);
+        check_root(&tree, &below)?;
+
+        let mut batch = WriteBatch::new();
+        for (key, old) in diff.entries() {
+            match old {
+                Some(old) => batch.put(Space::Flat, key.as_bytes(), old.as_slice()),
+                None => batch.remove(Space::Flat, key.as_bytes()),
+            }
+            batch.remove(Space::Hist, history::version_key(tip.height, key));
+        }
+        for (space, key, _) in index::entries(tip.height, &receipts) {
+            batch.remove(space, key);
+        }
+        for space in [Space::Rev, Space::Block, Space::Receipts] {
+            batch.remove(space, keys::height_key(tip.height));
+        }
+        batch.remove(Space::BlockHash, tip.block_hash.0);
+        batch.put(Space::Meta, keys::TIP, codec::encode(&below));
+
+        // Nobody puts an answer together while the blocks that it speaks of go.
+        let _no_reader = self.history.exclusive();
+        self.storage.write(batch)?;
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = Head {
+            tip: Some(below),
+            tree,
+        };
+        Ok(below)
+    }
+
+    /// A tree as it was before the block with this diff.
+    fn tree_before(&self, tree: &Tree, diff: &ReverseDiff) -> Tree {
+        let changes: Vec<Change> = diff
+            .entries()
+            .iter()
+            .map(|(key, old)| Change {
+                key: key.clone(),
+                old: None,
+                new: old.clone(),
+            })
+            .collect();
+        let hasher = self.hasher.as_ref();
+        tree.update(&hash_changes(&changes, hasher), hasher)
+    }
+
+    /// What was the tip when the block at a height was the last.
+    fn stored_tip(&self, height: BlockHeight) -> Result<Tip, StateError> {
+        let header = self.stored_header(height)?;
+        Ok(Tip {
+            height,
+            block_hash: header.hash(),
+            state_root: header.state_root,
+        })
+    }
+}
+
+fn check_root(tree: &Tree, tip: &Tip) -> Result<(), StateError> {
+    if tree.root() == tip.state_root {
+        return Ok(());
+    }
+    Err(StateError::damaged(format!(
+        "the reverse diffs down to block {} do not lead to its state root",
+        tip.height
+    )))
+}
