@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use ordlane_primitives::{
-    Account, Address, Block, BlockHash, BlockHeight, ChainParams, RawKey, Receipt, Receipts,
-    Transaction, TxId, codec,
+    Account, Address, Block, BlockHash, BlockHeader, BlockHeight, ChainParams, RawKey, Receipt,
+    Receipts, Transaction, TxId, codec,
 };
 
 use ordlane_state::ReverseDiff;
@@ -145,6 +145,14 @@ impl Engine {
     #[must_use]
     pub fn horizon(&self) -> BlockHeight {
         self.store.horizon()
+    }
+
+    /// The header of the durable block at a height. Headers are kept for ever.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails or holds something else.
+    pub fn header(&self, height: BlockHeight) -> Result<Option<BlockHeader>, EngineError> {
+        Ok(self.store.header(height).map_err(SystemError::from)?)
     }
 
     /// The durable block at a height.
