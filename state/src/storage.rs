@@ -36,7 +36,7 @@ pub enum Space {
     TxIndex,
     /// Raw key and height to the value before that block.
     Hist,
-    /// Emitter or topic, and the position of an event, to what else is asked for.
+    /// Emitter or topic, and the last of a list of events' positions, to that list.
     EventIndex,
     /// What the store says about itself: its format, its tip, what was pruned.
     Meta,

@@ -92,14 +92,20 @@ pub(super) fn read_event_position(bytes: &[u8]) -> Result<EventPosition, StateEr
     bytes
         .split_first_chunk::<8>()
         .and_then(|(height, rest)| {
-            let (tx_index, event_index) = rest.split_first_chunk::<4>()?;
-            Some(EventPosition {
-                height: BlockHeight(u64::from_be_bytes(*height)),
-                tx_index: u32::from_be_bytes(*tx_index),
-                event_index: u32::from_be_bytes(event_index.try_into().ok()?),
-            })
+            let height = BlockHeight(u64::from_be_bytes(*height));
+            Some(read_event_in(height, rest.try_into().ok()?))
         })
         .ok_or_else(|| StateError::damaged("an event's position is not 16 bytes long"))
+}
+
+/// The position of an event in a block: index of the transaction, index of the event.
+pub(super) const fn read_event_in(height: BlockHeight, bytes: [u8; 8]) -> EventPosition {
+    let [a, b, c, d, e, f, g, h] = bytes;
+    EventPosition {
+        height,
+        tx_index: u32::from_be_bytes([a, b, c, d]),
+        event_index: u32::from_be_bytes([e, f, g, h]),
+    }
 }
 
 #[cfg(test)]

@@ -81,11 +81,21 @@ impl Chain {
 
     /// The next block, with these changes.
     pub(crate) fn block_of(&mut self, changes: Vec<Change>) -> BlockCommit {
+        let transactions = self.rng.random_range(0..6);
+        self.block_with(changes, transactions)
+    }
+
+    /// The next block, with many transactions and so events.
+    pub(crate) fn block_of_many_events(&mut self, transactions: usize) -> BlockCommit {
+        self.block_with(Vec::new(), transactions)
+    }
+
+    fn block_with(&mut self, changes: Vec<Change>, transactions: usize) -> BlockCommit {
         let tree = self
             .tree
             .update(&hash_changes(&changes, &Sequential), &Sequential);
         let header = self.header(&tree);
-        let transactions: Vec<Vec<u8>> = (0..self.rng.random_range(0..6))
+        let transactions: Vec<Vec<u8>> = (0..transactions)
             .map(|_| (0..64).map(|_| self.rng.random()).collect())
             .collect();
         let receipts = self.random_receipts(transactions.iter().map(|tx| sha256(tx)));
@@ -209,7 +219,8 @@ pub(crate) fn topic(number: u8) -> Hash {
     Hash([number; 32])
 }
 
-/// A receipt that is as large as one may be in its return data.
+/// Receipts of about this size, each as large as one may be in its return data.
+#[cfg(feature = "fjall")]
 pub(crate) fn large_receipts(size_bytes: usize) -> Receipts {
     let receipt = || Receipt {
         tx_id: sha256(b"large"),

@@ -12,7 +12,7 @@ use ordlane_primitives::{BlockHeight, RawKey};
 use ordlane_state::{Change, MemoryStorage, StateError, StateStore, Storage, hash_changes};
 use proptest::{collection, option, prelude::*};
 
-use crate::chain::{Chain, assert_equal, in_memory, open};
+use crate::chain::{Chain, in_memory, open};
 
 fn states_are_those_of_the_chain(store: &StateStore, chain: &Chain) {
     for block in &chain.blocks {
@@ -49,7 +49,7 @@ fn a_folder_reads_every_key_as_it_was_after_every_block() {
             store.commit(chain.next_block()).unwrap();
         }
         states_are_those_of_the_chain(&store, &chain);
-        assert_equal(&store, &chain);
+        crate::chain::assert_equal(&store, &chain);
     }
 }
 

@@ -118,7 +118,7 @@ fn an_archive_that_keeps_fewer_blocks_catches_up_in_bounded_steps() {
             let before = entries(storage.as_ref());
             let pruned = store.prune_step(limit).unwrap();
             let gone = before - entries(storage.as_ref());
-            assert!(gone <= pruned.entries, "an event may repeat a topic");
+            assert_eq!(gone, pruned.entries);
             assert!((1..=limit + 2).contains(&pruned.entries), "{pruned:?}");
             kept_from(&store, &chain, 15);
             if pruned.done {
@@ -152,7 +152,7 @@ fn an_interrupted_pruning_goes_on_where_it_was() {
     };
     let prune = |store: &StateStore| -> Result<i64, StateError> {
         let mut steps = 1;
-        while !store.prune_step(20)?.done {
+        while !store.prune_step(7)?.done {
             steps += 1;
         }
         Ok(steps)
