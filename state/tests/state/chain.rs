@@ -2,9 +2,9 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use ordlane_primitives::{
-    Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, ErrorCode, Event,
-    EventData, Extra, Gas, Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs,
-    Topics, TxId,
+    Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Event, EventData,
+    Extra, Gas, Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs, Topics,
+    TxId,
     batch::Sequential,
     codec::{Bounded, encode},
     hash::sha256,
@@ -224,7 +224,7 @@ pub(crate) fn topic(number: u8) -> Hash {
 pub(crate) fn large_receipts(size_bytes: usize) -> Receipts {
     let receipt = || Receipt {
         tx_id: sha256(b"large"),
-        status: ReceiptStatus::Failed(ErrorCode::OutOfGas),
+        status: ReceiptStatus::Failed(ordlane_primitives::ErrorCode::OutOfGas),
         gas_used: Gas(1),
         fee: Amount(1),
         events: Bounded::default(),
