@@ -2,17 +2,21 @@
 
 use std::{
     collections::BTreeMap,
+    num::NonZeroU64,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use ordlane_primitives::{BlockHeight, RawKey};
-use ordlane_state::{Change, MemoryStorage, StateError, StateStore, Storage, hash_changes};
+use ordlane_state::{
+    BlockMark, Change, EventFilter, MemoryStorage, Space, StateError, StateStore, Storage,
+    StoreOptions, Visit, Witness, WriteBatch, hash_changes,
+};
 use proptest::{collection, option, prelude::*};
 
-use crate::chain::{Chain, in_memory, open};
+use crate::chain::{Chain, emitter, in_memory, open, positions};
 
 fn states_are_those_of_the_chain(store: &StateStore, chain: &Chain) {
     for block in &chain.blocks {
@@ -166,5 +170,109 @@ fn earlier_states_stay_what_they_are_while_blocks_are_committed() {
             done.store(true, Ordering::Relaxed);
         });
         states_are_those_of_the_chain(&store, &chain);
+    }
+}
+
+/// A storage whose batches are written entry by entry, and which calls somebody after each.
+#[derive(Default)]
+struct Piecewise {
+    below: MemoryStorage,
+    probe: Mutex<Option<Box<dyn Fn() + Send>>>,
+}
+
+impl std::fmt::Debug for Piecewise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Piecewise")
+    }
+}
+
+impl Storage for Piecewise {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.below.get(space, key)
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
+        self.below.scan(space, from, visit)
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        for entry in batch.into_entries() {
+            let mut one = WriteBatch::new();
+            one.extend([entry]);
+            self.below.write(one)?;
+            if let Some(probe) = &*self.probe.lock().unwrap() {
+                probe();
+            }
+        }
+        Ok(())
+    }
+
+    fn witness(&self) -> Result<Witness, StateError> {
+        self.below.witness()
+    }
+
+    fn attest(&self, tip: &BlockMark) -> Result<(), StateError> {
+        self.below.attest(tip)
+    }
+}
+
+/// What anybody can ask about the blocks that were acknowledged.
+fn told(store: &StateStore, chain: &Chain) {
+    assert_eq!(store.tip(), chain.tip());
+    let horizon = store.horizon();
+    let mut kept = Vec::new();
+    for block in &chain.blocks {
+        let height = block.tip.height;
+        if height < horizon {
+            let error = store.read_at(height, &[0; 4]).unwrap_err();
+            assert!(matches!(error, StateError::Pruned { .. }), "{error}");
+            continue;
+        }
+        kept.push(height);
+        let bytes = store.block_bytes(height).unwrap();
+        assert_eq!(bytes.as_ref(), Some(&block.block_bytes));
+        for key in 0..chain.keys {
+            let key = key.to_be_bytes();
+            let read = store.read_at(height, &key).unwrap();
+            let expected = block.values.get(&RawKey::from_bytes(key.to_vec()));
+            assert_eq!(read.as_ref(), expected, "block {height}, key {key:?}");
+        }
+    }
+    for (id, position) in positions(&chain.blocks) {
+        let expected = Some(position).filter(|(height, _)| kept.contains(height));
+        assert_eq!(store.tx_position(&id).unwrap(), expected);
+    }
+    for number in 0..3 {
+        let filter = EventFilter::Emitter(emitter(number));
+        let found = store.event_positions(&filter, None, 1_000).unwrap();
+        let expected = chain
+            .blocks
+            .iter()
+            .filter(|block| kept.contains(&block.tip.height))
+            .flat_map(|block| block.receipts.iter().flat_map(|receipt| &receipt.events))
+            .filter(|event| event.emitter == emitter(number));
+        assert_eq!(found.positions.len(), expected.count());
+        assert_eq!(found.next, None);
+    }
+}
+
+#[test]
+fn a_reader_beside_a_commit_is_told_of_the_blocks_below_as_they_are() {
+    for keep in [None, NonZeroU64::new(3)] {
+        let storage = Arc::new(Piecewise::default());
+        let options = keep.map_or_else(StoreOptions::default, StoreOptions::keeping);
+        let hasher = Arc::new(ordlane_primitives::batch::Sequential);
+        let store = StateStore::open_with(storage.clone(), hasher, options);
+        let store = Arc::new(store.unwrap());
+        let mut chain = Chain::with_keys(65, 12);
+        for _ in 0..7 {
+            let before = chain.clone();
+            let block = chain.next_block();
+            let reader = Arc::downgrade(&store);
+            let probe = move || told(&reader.upgrade().unwrap(), &before);
+            *storage.probe.lock().unwrap() = Some(Box::new(probe));
+            store.commit(block).unwrap();
+            told(&store, &chain);
+        }
     }
 }
