@@ -8,8 +8,9 @@
 //! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
 //! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
 //! later. A break in one of the *older* journals can cost entries of blocks below the tip while the tip stays whole. A
-//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing index entry is not
-//! told from one that never was.
+//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing entry of an index or of
+//! an earlier value is not told from one that never was. Only the state at the tip is compared with a root when a store
+//! is opened; earlier ones are when they are rolled back to.
 
 use std::{
     fmt, fs, io,

@@ -217,12 +217,9 @@ impl<'a> Lists<'a> {
         }
     }
 
+    /// The first position at or behind one. It is asked in ascending order.
     fn first_from(&mut self, from: EventPosition) -> Result<Option<EventPosition>, StateError> {
-        let holds = |list: &[EventPosition]| {
-            list.first().is_some_and(|first| *first <= from)
-                && list.last().is_some_and(|last| *last >= from)
-        };
-        if !holds(&self.list) {
+        if self.list.last().is_none_or(|last| *last < from) {
             self.list = self.load(from)?;
         }
         let at = self.list.partition_point(|position| *position < from);

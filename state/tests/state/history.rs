@@ -265,7 +265,7 @@ fn a_reader_beside_a_commit_is_told_of_the_blocks_below_as_they_are() {
         let store = StateStore::open_with(storage.clone(), hasher, options);
         let store = Arc::new(store.unwrap());
         let mut chain = Chain::with_keys(65, 12);
-        for _ in 0..7 {
+        for _ in 0..20 {
             let before = chain.clone();
             let block = chain.next_block();
             let reader = Arc::downgrade(&store);
