@@ -1,10 +1,6 @@
 //! `ordlane db`, and looking at earlier states.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on must stop"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::{
     fs,

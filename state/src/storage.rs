@@ -205,7 +205,8 @@ pub trait Storage: Send + Sync + fmt::Debug {
     fn witness(&self) -> Result<Witness, StateError>;
 
     /// Remembers durably that the acknowledged blocks above `to`, up to `from`, are about to be undone on purpose. The
-    /// next [`attest`](Self::attest) ends that. Does nothing where no witness is kept.
+    /// next [`attest`](Self::attest) ends that. Does nothing where no witness is kept; a storage around another one passes
+    /// it on, as it does with `attest`.
     ///
     /// # Errors
     /// [`StateError`] when that is not known to be durable.

@@ -2,7 +2,8 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use ordlane_primitives::{BlockHeader, Hash, Receipts, codec};
+use borsh::object_length;
+use ordlane_primitives::{BlockHeader, Hash, Receipts, codec, limits::MAX_RECEIPTS_BYTES};
 
 use super::{Head, StateStore, Tip, history, index, keys, next_height};
 use crate::{
@@ -105,6 +106,9 @@ impl StateStore {
         check_size("changes", block.changes.len(), MAX_BLOCK_CHANGES)?;
         check_size("bytes of old values", diff_bytes, MAX_REVERSE_DIFF_BYTES)?;
         check_size("bytes", block.block_bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
+        // Undoing and pruning the block read them again.
+        let receipts_bytes = object_length(&block.receipts).unwrap_or(usize::MAX);
+        check_size("bytes of receipts", receipts_bytes, MAX_RECEIPTS_BYTES)?;
         Ok(Tip {
             height: header.number,
             block_hash: header.hash(),

@@ -45,7 +45,8 @@ impl StateStore {
             .try_for_each(|block| self.commit_next(block))
     }
 
-    /// The tree after the block at a height.
+    /// The tree after the block at a height, made from the tip's by undoing the blocks between in memory. Commits wait for
+    /// it.
     ///
     /// # Errors
     /// Those of [`StateStore::read_at`].
