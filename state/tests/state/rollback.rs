@@ -1,8 +1,11 @@
 //! Blocks that are undone: nothing of them is left, and a crash never takes more than what was to go.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use ordlane_primitives::BlockHeight;
+use ordlane_primitives::{BlockHeight, RawKey};
 use ordlane_state::{MemoryStorage, StateError, StateStore, Storage, Witness};
 
 use crate::{
@@ -165,6 +168,41 @@ fn nothing_is_undone_when_there_is_nothing_above_or_no_such_block() {
     assert!(store.rollback_to(BlockHeight(4)).is_err());
     assert_eq!(dump(storage.as_ref()), before);
     assert_equal(&store, &chain);
+}
+
+#[test]
+fn earlier_states_stay_what_they_are_while_blocks_are_undone() {
+    let (store, before) = grown(Arc::new(MemoryStorage::new()), 77, 6);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    for block in &before.blocks {
+                        let height = block.tip.height;
+                        for key in 0..before.keys {
+                            let key = key.to_be_bytes();
+                            let read = store.read_at(height, &key).unwrap();
+                            let expected = block.values.get(&RawKey::from_bytes(key.to_vec()));
+                            assert_eq!(read.as_ref(), expected, "{height} {key:?}");
+                        }
+                        let bytes = store.block_bytes(height).unwrap();
+                        assert_eq!(bytes.as_ref(), Some(&block.block_bytes));
+                        assert!(store.block_bytes(BlockHeight(7)).is_ok());
+                    }
+                }
+            });
+        }
+        for seed in 0..150 {
+            let mut chain = before.fork(seed);
+            for _ in 0..3 {
+                store.commit(chain.next_block()).unwrap();
+            }
+            store.rollback_to(BlockHeight(5)).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_equal(&store, &before);
 }
 
 /// A reverse diff that does not lead to the root below is refused before anything is undone.
