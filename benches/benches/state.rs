@@ -5,8 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ordlane_primitives::{
-    Address, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Extra, Gas, Hash, RawKey,
-    TimestampMs, batch::Sequential, codec::encode, hash::sha256,
+    Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Event, Extra, Gas,
+    Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs,
+    batch::Sequential,
+    codec::{Bounded, encode},
+    hash::sha256,
 };
 use ordlane_state::{
     BlockCommit, Change, FjallStorage, MemoryStorage, StateStore, Storage, hash_changes,
@@ -58,13 +61,28 @@ fn next_block(store: &StateStore) -> BlockCommit {
     BlockCommit {
         header,
         block_bytes,
-        receipts_bytes: vec![7; 50_000],
-        tx_ids: (0..CHANGES / 2)
-            .map(|i| sha256(&[height.to_be_bytes(), u64::from(i).to_be_bytes()].concat()))
-            .collect(),
+        receipts: receipts(height),
         changes,
         tree: Some(tree),
     }
+}
+
+/// As many receipts as transactions, of a transfer each.
+fn receipts(height: u64) -> Receipts {
+    let receipt = |i: u32| {
+        let tx_id = sha256(&[height.to_be_bytes(), u64::from(i).to_be_bytes()].concat());
+        let to = Address::from_bytes(tx_id.0);
+        let event = Event::transfer(Address::ZERO, to, Amount(1));
+        Receipt {
+            tx_id,
+            status: ReceiptStatus::Success,
+            gas_used: Gas(23_100),
+            fee: Amount(23_100),
+            events: Bounded::new(vec![event]).unwrap(),
+            return_data: ReturnData::default(),
+        }
+    };
+    Bounded::new((0..CHANGES / 2).map(receipt).collect()).unwrap()
 }
 
 fn commit(c: &mut Criterion) {

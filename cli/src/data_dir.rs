@@ -40,12 +40,17 @@ pub(crate) fn has_chain(data: &Path) -> anyhow::Result<bool> {
 /// Opens the chain of a data folder that has one. Makes nothing.
 pub(crate) fn open(data: &Path, threads: Option<usize>) -> anyhow::Result<Engine> {
     if !has_chain(data)? {
-        bail!(
-            "{} is not a data folder of ordlane (hint: `ordlane demo --data DIR` makes one)",
-            data.display()
-        );
+        bail!("{}", not_one(data));
     }
     build(data, None, threads)
+}
+
+/// What is said of a folder without a chain.
+pub(crate) fn not_one(data: &Path) -> String {
+    format!(
+        "{} is not a data folder of ordlane (hint: `ordlane demo --data DIR` makes one)",
+        data.display()
+    )
 }
 
 /// Begins a chain in a folder that is absent or empty, and keeps the genesis beside it.

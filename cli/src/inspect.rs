@@ -43,6 +43,9 @@ enum What {
     Account {
         /// The address: 64 hex digits
         address: Address,
+        /// After the block of this height, instead of the last one
+        #[arg(long, value_name = "HEIGHT")]
+        at: Option<u64>,
     },
 }
 
@@ -55,7 +58,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             Some(record) => transaction(id, &record),
             None => bail!("no durable block contains transaction {id}"),
         },
-        What::Account { address } => account(&engine, address)?,
+        What::Account { address, at } => account(&engine, address, at.map(BlockHeight))?,
     };
     if args.json {
         return report::print_json(&fields);
@@ -169,9 +172,13 @@ fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
     })
 }
 
-fn account(engine: &Engine, address: &Address) -> anyhow::Result<Value> {
-    let state = engine.state();
-    let account = state.account(address)?;
+fn account(engine: &Engine, address: &Address, at: Option<BlockHeight>) -> anyhow::Result<Value> {
+    let height = at.unwrap_or(engine.durable_head().height);
+    let account = engine.account_at(height, address)?;
+    let state_root = match engine.header(height)? {
+        Some(header) => header.state_root,
+        None => bail!("there is no block {height}"),
+    };
     let AccountJson {
         nonce,
         balance,
@@ -185,7 +192,7 @@ fn account(engine: &Engine, address: &Address) -> anyhow::Result<Value> {
         "balance": balance,
         "locked": locked,
         "code_hash": code_hash,
-        "height": state.head().height.0,
-        "state_root": state.head().state_root.to_string(),
+        "height": height.0,
+        "state_root": state_root.to_string(),
     }))
 }

@@ -6,6 +6,7 @@
 mod account_json;
 mod completions;
 mod data_dir;
+mod db;
 mod demo;
 mod execute;
 mod inspect;
@@ -42,6 +43,7 @@ enum Command {
     Prove(prove::Args),
     VerifyProof(verify_proof::Args),
     Inspect(inspect::Args),
+    Db(db::Args),
     Completions(completions::Args),
 }
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Prove(args) => prove::run(&args),
         Command::VerifyProof(args) => verify_proof::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Db(args) => db::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {

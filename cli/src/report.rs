@@ -143,6 +143,10 @@ const fn state_hint(error: &StateError) -> Option<&'static str> {
             Some("choose an empty folder, or one that ordlane made")
         }
         StateError::Locked { .. } => Some("another process uses this folder; wait until it ends"),
+        StateError::NeedsUpgrade { .. } => {
+            Some("copy the folder, then run `ordlane db upgrade --data DIR`")
+        }
+        StateError::Pruned { .. } => Some("only the header of this block is kept"),
         StateError::UnknownFormat { .. } => Some("use the release that wrote this folder"),
         StateError::Exhausted { .. } => {
             Some("free some space, then run the command again: nothing acknowledged is lost")

@@ -421,6 +421,7 @@ fn completions_and_help_are_printed() {
         "prove",
         "verify-proof",
         "inspect",
+        "db",
         "completions",
     ] {
         assert!(text.contains(command), "{command}");

@@ -1,15 +1,15 @@
 //! Setting up an engine.
 
 use std::{
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     sync::{Arc, RwLock},
     thread,
 };
 
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
-use ordlane_primitives::{Block, BlockHeight, Genesis, Hash, Receipts, codec};
+use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
-use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage};
+use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
 use crate::{
     Engine, EngineError, SystemError, engine::Durable, execute::Runner, layer::Layers, seal,
@@ -23,6 +23,7 @@ pub struct EngineBuilder {
     threads: Option<usize>,
     mode: Mode,
     traces: bool,
+    keep_blocks: Option<NonZeroU64>,
 }
 
 impl EngineBuilder {
@@ -62,6 +63,16 @@ impl EngineBuilder {
         self
     }
 
+    /// How many of the last blocks are kept whole: their transactions, receipts, events, and the states after them. Of
+    /// earlier ones only headers are. By default all are kept.
+    ///
+    /// What is not to be kept goes with the blocks that are committed, a bounded part with each.
+    #[must_use]
+    pub const fn keep_blocks(mut self, blocks: NonZeroU64) -> Self {
+        self.keep_blocks = Some(blocks);
+        self
+    }
+
     /// Opens the store and starts the threads.
     ///
     /// # Errors
@@ -87,8 +98,11 @@ impl EngineBuilder {
         let storage = self
             .storage
             .unwrap_or_else(|| Arc::new(MemoryStorage::default()));
-        let store = StateStore::open(storage, Arc::<Dispatcher>::clone(&dispatcher))
-            .map_err(SystemError::from)?;
+        let options = self
+            .keep_blocks
+            .map_or_else(StoreOptions::default, StoreOptions::keeping);
+        let hasher = Arc::<Dispatcher>::clone(&dispatcher);
+        let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
 
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
@@ -133,8 +147,7 @@ fn begin(
     store.commit(BlockCommit {
         header: block.header.clone(),
         block_bytes: codec::encode(&block),
-        receipts_bytes: codec::encode(&Receipts::default()),
-        tx_ids: Vec::new(),
+        receipts: Receipts::default(),
         changes,
         tree: Some(tree),
     })?;
@@ -143,7 +156,7 @@ fn begin(
 
 /// Compares the genesis with the one that block 0 names in its `extra`.
 fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemError> {
-    let stored = block_at(store, BlockHeight::GENESIS)?.header.extra;
+    let stored = header_at(store, BlockHeight::GENESIS)?.extra;
     let given = genesis.hash();
     if *stored == given.as_bytes()[..] {
         return Ok(());
@@ -157,20 +170,18 @@ fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemErro
 
 fn durable_block(store: &StateStore) -> Result<Durable, SystemError> {
     let tip = store.tip().ok_or(SystemError::NoGenesis)?;
-    let header = block_at(store, tip.height)?.header;
     Ok(Durable {
         hash: tip.block_hash,
-        header,
+        header: header_at(store, tip.height)?,
     })
 }
 
-fn block_at(store: &StateStore, height: BlockHeight) -> Result<Block, SystemError> {
-    let what = "block";
-    let bytes = store
-        .block_bytes(height)?
-        .ok_or(SystemError::Corrupt { what, source: None })?;
-    codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
-        what,
-        source: Some(source),
+pub(crate) fn header_at(
+    store: &StateStore,
+    height: BlockHeight,
+) -> Result<BlockHeader, SystemError> {
+    store.header(height)?.ok_or(SystemError::Corrupt {
+        what: "header",
+        source: None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use ordlane_primitives::{Receipt, ReceiptStatus, codec};
+use ordlane_primitives::{Receipt, ReceiptStatus, Receipts, codec};
 use ordlane_state::BlockCommit;
 
 use crate::{
@@ -44,15 +44,15 @@ impl Engine {
             layer,
             block,
             receipts,
-            tx_ids,
             mut stages,
-            trace: _,
+            ..
         } = executed;
+        let counts = Counts::of(&receipts);
         let commit = BlockCommit {
             header: block.header.clone(),
             block_bytes: codec::encode(&block),
-            receipts_bytes: codec::encode(&receipts),
-            tx_ids,
+            receipts: Receipts::new(receipts)
+                .map_err(|_| SystemError::Internal("a block has too many receipts".into()))?,
             changes: layer.changes.clone(),
             tree: Some(layer.tree.clone()),
         };
@@ -64,20 +64,36 @@ impl Engine {
         };
         drop(durable);
         stages.persist = watch.lap();
-        record(&stages, &receipts);
+        counts.record(&stages);
         Ok(Committed { head, stages })
     }
 }
 
-fn record(stages: &Stages, receipts: &[Receipt]) {
-    let failed = receipts
-        .iter()
-        .filter(|receipt| receipt.status != ReceiptStatus::Success)
-        .count();
-    metrics::counter!("ordlane_blocks_committed_total").increment(1);
-    metrics::counter!("ordlane_transactions_committed_total").increment(receipts.len() as u64);
-    metrics::counter!("ordlane_transactions_failed_total").increment(failed as u64);
-    for (stage, time) in Stages::NAMES.into_iter().zip(stages.times()) {
-        metrics::histogram!("ordlane_stage_seconds", "stage" => stage).record(time.as_secs_f64());
+/// How the transactions of a block ended.
+struct Counts {
+    committed: u64,
+    failed: u64,
+}
+
+impl Counts {
+    fn of(receipts: &[Receipt]) -> Self {
+        let failed = receipts
+            .iter()
+            .filter(|receipt| receipt.status != ReceiptStatus::Success)
+            .count();
+        Self {
+            committed: receipts.len() as u64,
+            failed: failed as u64,
+        }
+    }
+
+    fn record(&self, stages: &Stages) {
+        metrics::counter!("ordlane_blocks_committed_total").increment(1);
+        metrics::counter!("ordlane_transactions_committed_total").increment(self.committed);
+        metrics::counter!("ordlane_transactions_failed_total").increment(self.failed);
+        for (stage, time) in Stages::NAMES.into_iter().zip(stages.times()) {
+            metrics::histogram!("ordlane_stage_seconds", "stage" => stage)
+                .record(time.as_secs_f64());
+        }
     }
 }

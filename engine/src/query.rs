@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use ordlane_primitives::{
-    Account, Address, Block, BlockHash, BlockHeight, ChainParams, RawKey, Receipt, Receipts,
-    Transaction, TxId, codec,
+    Account, Address, Block, BlockHash, BlockHeader, BlockHeight, ChainParams, RawKey, Receipt,
+    Receipts, Transaction, TxId, codec,
 };
 
 use ordlane_state::ReverseDiff;
@@ -29,6 +29,17 @@ pub struct TransactionRecord {
     /// The transaction.
     pub transaction: Transaction,
     /// What it did.
+    pub receipt: Receipt,
+}
+
+/// The receipt of a transaction that is in a durable block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptRecord {
+    /// The block's height.
+    pub height: BlockHeight,
+    /// The position in the block.
+    pub index: u32,
+    /// What the transaction did.
     pub receipt: Receipt,
 }
 
@@ -111,10 +122,43 @@ impl Engine {
         decoded(what, &bytes)
     }
 
-    /// The durable block at a height.
+    /// The account at an address after the durable block at a height; one that was absent is all default.
+    ///
+    /// # Errors
+    /// [`SystemError`] around [`StateError::Pruned`](ordlane_state::StateError::Pruned) or
+    /// [`StateError::AboveTip`](ordlane_state::StateError::AboveTip) for a block that is no longer kept or not there yet,
+    /// and when the store fails.
+    pub fn account_at(
+        &self,
+        height: BlockHeight,
+        address: &Address,
+    ) -> Result<Account, EngineError> {
+        let key = RawKey::account(address);
+        let found = self.store.read_at(height, key.as_bytes());
+        found.map_err(SystemError::from)?.map_or_else(
+            || Ok(Account::default()),
+            |bytes| decoded("account", &bytes),
+        )
+    }
+
+    /// The first block that is kept whole: blocks, receipts, events and earlier states can be asked for from here on.
+    #[must_use]
+    pub fn horizon(&self) -> BlockHeight {
+        self.store.horizon()
+    }
+
+    /// The header of the durable block at a height. Headers are kept for ever.
     ///
     /// # Errors
     /// [`SystemError`] when the store fails or holds something else.
+    pub fn header(&self, height: BlockHeight) -> Result<Option<BlockHeader>, EngineError> {
+        Ok(self.store.header(height).map_err(SystemError::from)?)
+    }
+
+    /// The durable block at a height.
+    ///
+    /// # Errors
+    /// [`SystemError`] when the store fails, holds something else, or has pruned the block.
     pub fn block(&self, height: BlockHeight) -> Result<Option<Block>, EngineError> {
         let bytes = self.store.block_bytes(height).map_err(SystemError::from)?;
         bytes.map(|bytes| decoded("block", &bytes)).transpose()
@@ -154,27 +198,51 @@ impl Engine {
         Ok(self.store.reverse_diff(height).map_err(SystemError::from)?)
     }
 
+    /// The receipt of the durable transaction with an id.
+    ///
+    /// # Errors
+    /// As [`Engine::block`].
+    pub fn receipt(&self, id: &TxId) -> Result<Option<ReceiptRecord>, EngineError> {
+        let Some((height, index)) = self.store.tx_position(id).map_err(SystemError::from)? else {
+            return Ok(None);
+        };
+        // A block that was undone since the look at the index has taken its transactions with it.
+        let Some(receipts) = self.receipts(height)? else {
+            return Ok(None);
+        };
+        let receipt = receipts.into_iter().nth(index as usize);
+        Ok(receipt
+            .filter(|receipt| receipt.tx_id == *id)
+            .map(|receipt| ReceiptRecord {
+                height,
+                index,
+                receipt,
+            }))
+    }
+
     /// The durable transaction with an id.
     ///
     /// # Errors
     /// As [`Engine::block`].
     pub fn transaction(&self, id: &TxId) -> Result<Option<TransactionRecord>, EngineError> {
-        let Some((height, index)) = self.store.tx_position(id).map_err(SystemError::from)? else {
+        let Some(ReceiptRecord {
+            height,
+            index,
+            receipt,
+        }) = self.receipt(id)?
+        else {
             return Ok(None);
         };
-        let missing = |what| SystemError::Corrupt { what, source: None };
-        let block = self.block(height)?.ok_or_else(|| missing("block"))?;
-        let receipts = self.receipts(height)?.ok_or_else(|| missing("receipts"))?;
+        let Some(block) = self.block(height)? else {
+            return Ok(None);
+        };
+        let what = "transaction";
         let bytes = block
             .transactions
             .get(index as usize)
-            .ok_or_else(|| missing("transaction"))?;
-        let transaction = decoded("transaction", bytes)?;
-        let receipt = receipts
-            .into_iter()
-            .nth(index as usize)
-            .ok_or_else(|| missing("receipt"))?;
-        Ok(Some(TransactionRecord {
+            .ok_or(SystemError::Corrupt { what, source: None })?;
+        let transaction: Transaction = decoded(what, bytes)?;
+        Ok((transaction.id() == *id).then_some(TransactionRecord {
             height,
             index,
             transaction,

@@ -24,6 +24,16 @@ pub enum StateError {
         /// The one format version of this release.
         supported: u32,
     },
+    /// The store was written by an earlier release. Nothing in it was touched.
+    #[error(
+        "the store has format {found}, this release writes {supported}; `ordlane db upgrade` makes it one"
+    )]
+    NeedsUpgrade {
+        /// The store's format version.
+        found: u32,
+        /// The format version of this release.
+        supported: u32,
+    },
     /// Somebody else, or this process, has the store open.
     #[error("the store at {} is open already", path.display())]
     Locked {
@@ -88,6 +98,22 @@ pub enum StateError {
     Internal {
         /// Where it happened, in words.
         what: &'static str,
+    },
+    /// What was asked about a block needs it, and it was pruned away.
+    #[error("block {height} was pruned, block {horizon} is the first that is kept")]
+    Pruned {
+        /// The block.
+        height: BlockHeight,
+        /// The first block that is kept whole.
+        horizon: BlockHeight,
+    },
+    /// There is no such block yet.
+    #[error("there is no block {height}, the store ends at {}", shown(tip))]
+    AboveTip {
+        /// The block.
+        height: BlockHeight,
+        /// The last block in the store.
+        tip: Option<BlockMark>,
     },
     /// The block's height is not the one above the tip.
     #[error("block {actual} was to be committed, the next one is {expected}")]
@@ -163,7 +189,10 @@ impl StateError {
             | Self::Damaged { .. }
             | Self::LostBlocks { .. } => ErrorCode::StorageCorruption,
             Self::Exhausted { .. } => ErrorCode::ResourceExhausted,
-            Self::Locked { .. }
+            Self::NeedsUpgrade { .. }
+            | Self::Pruned { .. }
+            | Self::AboveTip { .. }
+            | Self::Locked { .. }
             | Self::AccessDenied { .. }
             | Self::Io { .. }
             | Self::Poisoned

@@ -39,8 +39,11 @@ mod tree;
 pub use change::{Change, hash_changes};
 pub use error::StateError;
 pub use reverse_diff::{MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff};
+pub use storage::{Entry, MemoryStorage, Space, Storage, Visit, Witness, WriteBatch, WriteEntry};
 #[cfg(feature = "fjall")]
 pub use storage::{FjallOptions, FjallStorage};
-pub use storage::{MemoryStorage, Space, Storage, Visit, Witness, WriteBatch, WriteEntry};
-pub use store::{BlockCommit, BlockMark, FORMAT_VERSION, Proven, StateStore, StoreOptions, Tip};
+pub use store::{
+    BlockCommit, BlockMark, EventFilter, EventPosition, EventPositions, FORMAT_VERSION,
+    MAX_EVENT_PAGE, Proven, Pruned, SpaceStats, StateStore, StoreOptions, StoreStats, Tip, Upgrade,
+};
 pub use tree::{LeafChange, Tree};

@@ -32,26 +32,41 @@ pub enum Space {
     Receipts,
     /// Block hash to height.
     BlockHash,
-    /// Transaction id to height and index.
+    /// Transaction id, height and index, the latest first, to nothing.
     TxIndex,
+    /// Raw key and height to the value before that block.
+    Hist,
+    /// Emitter or topic, and the last of a list of events' positions, to that list.
+    EventIndex,
     /// Depth and path of a page of the tree to its nodes.
     Page,
-    /// What the store says about itself: its format, its tip, and the block whose pages it has.
+    /// What the store says about itself: its format, its tip, what was pruned, and the block whose pages it has.
     Meta,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Flat,
         Self::Rev,
         Self::Block,
         Self::Receipts,
         Self::BlockHash,
         Self::TxIndex,
+        Self::Hist,
+        Self::EventIndex,
         Self::Page,
         Self::Meta,
     ];
+
+    /// The first format that has this space.
+    #[cfg(feature = "fjall")]
+    pub(crate) const fn since(self) -> u32 {
+        match self {
+            Self::Hist | Self::EventIndex | Self::Page => 2,
+            _ => 1,
+        }
+    }
 
     /// The name, which backends use for their files; frozen.
     #[must_use]
@@ -63,6 +78,8 @@ impl Space {
             Self::Receipts => "receipts",
             Self::BlockHash => "block_hash",
             Self::TxIndex => "tx_index",
+            Self::Hist => "hist",
+            Self::EventIndex => "event_index",
             Self::Page => "page",
             Self::Meta => "meta",
         }
@@ -101,6 +118,23 @@ impl WriteBatch {
         self.entries.push((space, key.into(), None));
     }
 
+    /// Adds entries after those that are there.
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = WriteEntry>) {
+        self.entries.extend(entries);
+    }
+
+    /// How many entries it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it does nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The entries, in the order in which they were added.
     #[must_use]
     pub fn into_entries(self) -> Vec<WriteEntry> {
@@ -117,14 +151,25 @@ pub enum Witness {
     Certain(Option<BlockMark>),
     /// One of two records cannot be read: this block was acknowledged, and the next one may have been.
     Doubtful(Option<BlockMark>),
+    /// Blocks were to be undone from one block down to another, and that was not ended: any block between them may be the
+    /// last.
+    RollingBack {
+        /// The last block when it began.
+        from: BlockMark,
+        /// The last block when it is done.
+        to: BlockMark,
+    },
 }
 
 /// Sees a key and its value, and says whether to go on.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
+/// A key and its value.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// Keeps bytes.
 ///
-/// Everything may be called from several threads. After a failed write the caller writes no more.
+/// Readers that run beside a write see its entries in their order in the batch, if not all at once. Everything may be called from several threads. After a failed write the caller writes no more.
 pub trait Storage: Send + Sync + fmt::Debug {
     /// The value of a key, or none.
     ///
@@ -138,6 +183,19 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// [`StateError`] when an entry cannot be read or is damaged.
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError>;
 
+    /// The first entry whose key is `from` or above it, or none.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read or is damaged.
+    fn first_at_or_after(&self, space: Space, from: &[u8]) -> Result<Option<Entry>, StateError> {
+        let mut first = None;
+        self.scan(space, from, &mut |key, value| {
+            first = Some((key.to_vec(), value.to_vec()));
+            ControlFlow::Break(())
+        })?;
+        Ok(first)
+    }
+
     /// Writes all of a batch or nothing, and returns when it is durable.
     ///
     /// # Errors
@@ -149,6 +207,26 @@ pub trait Storage: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`StateError`] when it cannot be read or says nothing.
     fn witness(&self) -> Result<Witness, StateError>;
+
+    /// Remembers durably that the acknowledged blocks above `to`, up to `from`, are about to be undone on purpose. The
+    /// next [`attest`](Self::attest) ends that. Does nothing where no witness is kept; a storage around another one passes
+    /// it on, as it does with `attest`.
+    ///
+    /// # Errors
+    /// [`StateError`] when that is not known to be durable.
+    fn begin_rollback(&self, from: &BlockMark, to: &BlockMark) -> Result<(), StateError> {
+        let _ = (from, to);
+        Ok(())
+    }
+
+    /// How many bytes a space has on disk, where that is known. What is still in a journal does not count.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be found out.
+    fn disk_bytes(&self, space: Space) -> Result<Option<u64>, StateError> {
+        let _ = space;
+        Ok(None)
+    }
 
     /// Remembers durably that a block, already written, is now acknowledged. Does nothing where no witness is kept.
     ///

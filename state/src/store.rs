@@ -14,25 +14,39 @@ use std::{
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use ordlane_primitives::{
-    BlockHash, BlockHeader, BlockHeight, Hash, TxId,
+    BlockHash, BlockHeader, BlockHeight, Hash, Receipts,
     batch::BatchHasher,
     codec::{self, Canonical},
     proof::{StateProof, Terminal},
     tree,
 };
 
+use self::{
+    history::History,
+    pages::{PageWriter, read_mark},
+};
 use crate::{ReverseDiff, Space, StateError, Storage, Tree, WriteBatch};
 
 mod commit;
+mod history;
+mod index;
 mod keys;
 mod options;
 mod pages;
+mod prune;
 mod recovery;
+mod rollback;
+mod stats;
+mod upgrade;
 
 pub use commit::BlockCommit;
+pub use index::{EventFilter, EventPosition, EventPositions, MAX_EVENT_PAGE};
 pub use keys::FORMAT_VERSION;
 pub use options::StoreOptions;
-use pages::PageWriter;
+pub use prune::Pruned;
+pub use stats::{SpaceStats, StoreStats};
+pub use upgrade::Upgrade;
+pub(crate) use upgrade::check_format;
 
 /// Which block: its height and its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +113,8 @@ pub struct Proven {
 pub struct StateStore {
     core: Arc<Core>,
     hasher: Arc<dyn BatchHasher>,
+    options: StoreOptions,
+    history: History,
     committing: Mutex<()>,
     writer: PageWriter,
 }
@@ -127,8 +143,8 @@ impl StateStore {
     /// is not right is refused and left as it is. A page that was not needed is compared when it is read.
     ///
     /// # Errors
-    /// [`StateError::Damaged`], [`StateError::LostBlocks`] and [`StateError::UnknownFormat`] for a store that is not
-    /// right, and what the storage reports.
+    /// [`StateError::Damaged`], [`StateError::LostBlocks`], [`StateError::NeedsUpgrade`] and
+    /// [`StateError::UnknownFormat`] for a store that is not right, and what the storage reports.
     pub fn open(
         storage: Arc<dyn Storage>,
         hasher: Arc<dyn BatchHasher>,
@@ -145,16 +161,20 @@ impl StateStore {
         hasher: Arc<dyn BatchHasher>,
         options: StoreOptions,
     ) -> Result<Self, StateError> {
-        let head = recovery::recover(&storage, &hasher, &options)?;
+        let mark = read_mark(storage.as_ref())?;
+        let head = recovery::recover(&storage, &hasher, &options, mark)?;
+        let history = History::load(storage.as_ref(), head.tip.as_ref())?;
         let core = Arc::new(Core {
             storage,
             head: RwLock::new(head),
             poisoned: AtomicBool::new(false),
         });
         Ok(Self {
-            writer: PageWriter::start(&core, options),
+            writer: PageWriter::start(&core, options, mark),
             core,
             hasher,
+            options,
+            history,
             committing: Mutex::new(()),
         })
     }
@@ -225,18 +245,31 @@ impl StateStore {
         }
     }
 
+    /// The header of the block at a height, or none above the tip. Headers are never pruned.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read, is damaged or missing, or the store is poisoned.
+    pub fn header(&self, height: BlockHeight) -> Result<Option<BlockHeader>, StateError> {
+        self.core.check_healthy()?;
+        let _no_rollback = self.history.horizon();
+        self.is_durable(height)
+            .then(|| self.stored_header(height))
+            .transpose()
+    }
+
     /// The bytes of the block at a height, or none above the tip.
     ///
     /// # Errors
-    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    /// [`StateError::Pruned`] below the horizon; otherwise [`StateError`] when they cannot be read, are damaged or
+    /// missing, or the store is poisoned.
     pub fn block_bytes(&self, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
         self.of_height(Space::Block, height)
     }
 
-    /// The receipts of the block at a height, as they were committed, or none above the tip.
+    /// The encoded receipts of the block at a height, or none above the tip.
     ///
     /// # Errors
-    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    /// Those of [`StateStore::block_bytes`].
     pub fn receipts_bytes(&self, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
         self.of_height(Space::Receipts, height)
     }
@@ -244,14 +277,11 @@ impl StateStore {
     /// The values that the block at a height replaced, or none above the tip.
     ///
     /// # Errors
-    /// [`StateError`] when they cannot be read, are damaged or missing, or the store is poisoned.
+    /// Those of [`StateStore::block_bytes`].
     pub fn reverse_diff(&self, height: BlockHeight) -> Result<Option<ReverseDiff>, StateError> {
         self.of_height(Space::Rev, height)?
-            .map(|bytes| codec::decode(&bytes))
+            .map(|bytes| decode_diff(height, &bytes))
             .transpose()
-            .map_err(|source| {
-                StateError::damaged_by(format!("the reverse diff of block {height}"), source)
-            })
     }
 
     /// The height of the block with a hash, or none.
@@ -262,16 +292,6 @@ impl StateStore {
         let found = self.get(Space::BlockHash, &block_hash.0)?;
         let height = found.map(|bytes| keys::read_height(&bytes)).transpose()?;
         Ok(height.filter(|height| self.is_durable(*height)))
-    }
-
-    /// The block and the index in it of the transaction with an id, or none. Of several with one id, the last committed.
-    ///
-    /// # Errors
-    /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
-    pub fn tx_position(&self, tx_id: &TxId) -> Result<Option<(BlockHeight, u32)>, StateError> {
-        let found = self.get(Space::TxIndex, &tx_id.0)?;
-        let position = found.map(|bytes| keys::read_position(&bytes)).transpose()?;
-        Ok(position.filter(|(height, _)| self.is_durable(*height)))
     }
 
     /// Whether a block is the tip or below it. While a block is being written its entries can be there before it is
@@ -285,17 +305,34 @@ impl StateStore {
         self.core.storage.get(space, key)
     }
 
-    /// What every block up to the tip has; a block that lacks it is damage and not an absence.
+    /// What every kept block up to the tip has, or none above it.
     fn of_height(&self, space: Space, height: BlockHeight) -> Result<Option<Vec<u8>>, StateError> {
-        let committed = self.is_durable(height);
-        let found = self.get(space, &keys::height_key(height))?;
-        match (committed, found) {
-            (true, None) => Err(StateError::damaged(format!(
-                "block {height} has no entry in {space}"
-            ))),
-            (true, found) => Ok(found),
-            (false, _) => Ok(None),
+        self.core.check_healthy()?;
+        let horizon = self.history.horizon();
+        match self.check_kept(*horizon, height) {
+            Ok(()) => self.stored(space, height).map(Some),
+            Err(StateError::AboveTip { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    /// What a block has; one that lacks it is damage and not an absence.
+    fn stored(&self, space: Space, height: BlockHeight) -> Result<Vec<u8>, StateError> {
+        keys::stored(self.core.storage.as_ref(), space, height)
+    }
+
+    fn stored_header(&self, height: BlockHeight) -> Result<BlockHeader, StateError> {
+        header_of(&self.stored(Space::Block, height)?)
+            .filter(|header| header.number == height)
+            .ok_or_else(|| StateError::damaged(format!("block {height} has no header")))
+    }
+
+    fn stored_diff(&self, height: BlockHeight) -> Result<ReverseDiff, StateError> {
+        decode_diff(height, &self.stored(Space::Rev, height)?)
+    }
+
+    fn stored_receipts(&self, height: BlockHeight) -> Result<Receipts, StateError> {
+        decode_receipts(height, &self.stored(Space::Receipts, height)?)
     }
 
     fn try_prove(&self, raw_key: &[u8], path: &Hash) -> Result<Proven, StateError> {
@@ -343,6 +380,16 @@ impl Core {
         self.storage.write(batch).inspect_err(|_| self.poison())
     }
 
+    /// Settles a tree and moves the head to it.
+    fn set_head(&self, tip: Tip, tree: &Tree) -> Result<(), StateError> {
+        let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
+        *head = Head {
+            tip: Some(tip),
+            tree: tree.settle()?,
+        };
+        Ok(())
+    }
+
     fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
     }
@@ -377,6 +424,17 @@ fn next_height(tip: Option<BlockHeight>) -> Option<BlockHeight> {
         None => Some(BlockHeight::GENESIS),
         Some(height) => height.checked_add(BlockHeight(1)),
     }
+}
+
+fn decode_diff(height: BlockHeight, bytes: &[u8]) -> Result<ReverseDiff, StateError> {
+    codec::decode(bytes).map_err(|source| {
+        StateError::damaged_by(format!("the reverse diff of block {height}"), source)
+    })
+}
+
+fn decode_receipts(height: BlockHeight, bytes: &[u8]) -> Result<Receipts, StateError> {
+    codec::decode(bytes)
+        .map_err(|source| StateError::damaged_by(format!("the receipts of block {height}"), source))
 }
 
 /// The header at the front of a block's bytes.

@@ -8,6 +8,7 @@
 )]
 
 mod against_oracle;
+mod archive;
 mod at_once;
 mod crash;
 mod failures;

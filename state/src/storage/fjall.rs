@@ -1,15 +1,16 @@
 //! A storage in a folder.
 //!
-//! The folder holds the marker `ORDLANE`, the tip witness `WITNESS`, and fjall's files under `fjall`. A batch is one
-//! fjall batch, synced with [`PersistMode::SyncAll`] before it is acknowledged.
+//! The folder holds the marker `ORDLANE`, the tip witness `WITNESS`, while blocks are being undone also `ROLLBACK`, and
+//! fjall's files under `fjall`. A batch is one fjall batch, synced with [`PersistMode::SyncAll`] before it is acknowledged.
 //!
 //! Invariant: fjall never sees a folder whose parts are missing, because it would begin anew in their place.
 //!
 //! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
 //! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
 //! later. A break in one of the *older* journals can cost entries of blocks below the tip while the tip stays whole. A
-//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing index entry is not
-//! told from one that never was.
+//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing entry of an index or of
+//! an earlier value is not told from one that never was. Only the state at the tip is compared with a root when a store
+//! is opened; earlier ones are when they are rolled back to.
 
 use std::{
     fmt, fs, io,
@@ -21,7 +22,7 @@ use std::{
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
 
 use super::{Space, Storage, Visit, Witness, WriteBatch, marker, witness, witness::WitnessFile};
-use crate::{BlockMark, StateError};
+use crate::{BlockMark, FORMAT_VERSION, StateError, Upgrade, store::check_format};
 
 /// The folder of fjall's files.
 const DATABASE: &str = "fjall";
@@ -90,18 +91,49 @@ impl FjallStorage {
     pub fn open_with(folder: impl AsRef<Path>, options: FjallOptions) -> Result<Self, StateError> {
         let folder = folder.as_ref();
         marker::claim(folder)?;
+        Self::open_format(folder, options, FORMAT_VERSION)
+    }
+
+    /// Makes the store in a folder, written by an earlier release, one of this release's format. A store that has it
+    /// already stays as it is. After a crash at any moment the upgrade can be run again, and goes on where it was.
+    ///
+    /// # Errors
+    /// Those of [`FjallStorage::open`], and of [`StateStore::upgrade`](crate::StateStore::upgrade). A folder without a
+    /// store is [`StateError::ForeignFolder`].
+    pub fn upgrade(folder: impl AsRef<Path>) -> Result<Upgrade, StateError> {
+        let folder = folder.as_ref();
+        let found = marker::format_of(folder)?;
+        match check_format(found) {
+            Ok(()) | Err(StateError::NeedsUpgrade { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let storage = Self::open_format(folder, FjallOptions::default(), found)?;
+        let mut upgrade = crate::StateStore::upgrade(&storage)?;
+        if found != FORMAT_VERSION {
+            upgrade.from = found;
+            marker::write(folder)?;
+        }
+        Ok(upgrade)
+    }
+
+    /// Opens a folder whose marker names `format`, and creates the spaces that this format does not have.
+    fn open_format(folder: &Path, options: FjallOptions, format: u32) -> Result<Self, StateError> {
         if is_created(folder)? {
-            check_files(&folder.join(DATABASE))?;
+            check_files(&folder.join(DATABASE), format)?;
         }
         let database = open_database(folder, options)?;
         // Asked again under the lock: somebody may have created the store and left in between.
         let created = is_created(folder)?;
-        let spaces = open_spaces(&database, options, created)?;
+        let spaces = open_spaces(&database, options, created.then_some(format))?;
         if !created {
             check_untouched(&spaces)?;
+        }
+        if !created || format != FORMAT_VERSION {
             // fjall syncs what is in its keyspaces' folders, not their own entries.
             marker::sync_folder(&folder.join(DATABASE).join(KEYSPACES))
                 .map_err(|error| StateError::io("sync the folder of keyspaces", error))?;
+        }
+        if !created {
             WitnessFile::create(folder)?;
         }
         Ok(Self {
@@ -164,6 +196,15 @@ impl Storage for FjallStorage {
         Ok(file.witness())
     }
 
+    fn begin_rollback(&self, from: &BlockMark, to: &BlockMark) -> Result<(), StateError> {
+        let mut file = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        file.begin_rollback(from, to)
+    }
+
+    fn disk_bytes(&self, space: Space) -> Result<Option<u64>, StateError> {
+        Ok(Some(self.space(space)?.disk_space()))
+    }
+
     fn attest(&self, tip: &BlockMark) -> Result<(), StateError> {
         let mut file = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         file.attest(tip)
@@ -186,7 +227,7 @@ fn is_created(folder: &Path) -> Result<bool, StateError> {
 
 /// Checks that nothing is missing whose place fjall would fill with something new: its version file, its journals, and
 /// the files that list the tables of each keyspace. It counts its own keyspace beside ours.
-fn check_files(database: &Path) -> Result<(), StateError> {
+fn check_files(database: &Path, format: u32) -> Result<(), StateError> {
     let failed = |error| StateError::io("list the store's files", error);
     let missing = |what: &str| Err(StateError::damaged(format!("{what} is missing")));
     let exists = |path: PathBuf| fs::exists(path).map_err(failed);
@@ -204,7 +245,8 @@ fn check_files(database: &Path) -> Result<(), StateError> {
         }
         count = count.saturating_add(1);
     }
-    if count <= Space::ALL.len() {
+    let ours = Space::ALL.iter().filter(|space| space.since() <= format);
+    if count <= ours.count() {
         return missing("a keyspace");
     }
     let mut journals: usize = 0;
@@ -235,17 +277,18 @@ fn open_database(folder: &Path, options: FjallOptions) -> Result<Database, State
     })
 }
 
-/// A store that was created whole has every space; in another one those that a crash left out are created.
+/// A store that was created whole has every space of its format; all others are created.
 fn open_spaces(
     database: &Database,
     options: FjallOptions,
-    created: bool,
+    created: Option<u32>,
 ) -> Result<Vec<(Space, Keyspace)>, StateError> {
     let memtable_bytes = options.memtable_bytes.max(MIN_MEMTABLE_BYTES);
     Space::ALL
         .into_iter()
         .map(|space| {
-            if created && !database.keyspace_exists(space.name()) {
+            let must_exist = created.is_some_and(|format| space.since() <= format);
+            if must_exist && !database.keyspace_exists(space.name()) {
                 return Err(StateError::damaged(format!("it has no space {space}")));
             }
             let keyspace = contained("open a space", || {

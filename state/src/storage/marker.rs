@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use crate::{FORMAT_VERSION, StateError};
+use crate::{FORMAT_VERSION, StateError, store::check_format};
 
 /// The marker's file name.
 const MARKER: &str = "ORDLANE";
@@ -18,10 +18,28 @@ const TITLE: &str = "ordlane state";
 /// The largest marker that is read, in bytes.
 const MAX_MARKER_BYTES: u64 = 256;
 
+/// The format that the marker of a folder names. A folder without a marker is not ours.
+pub(super) fn format_of(folder: &Path) -> Result<u32, StateError> {
+    match fs::metadata(folder.join(MARKER)) {
+        Ok(metadata) => read(folder, metadata.len()),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Err(foreign(folder)),
+            _ => Err(StateError::io("read the store's marker", error)),
+        },
+    }
+}
+
+/// Marks a folder with this release's format.
+pub(super) fn write(folder: &Path) -> Result<(), StateError> {
+    let marker = format!("{TITLE}\nformat {FORMAT_VERSION}\n");
+    write_whole(folder, MARKER, marker.as_bytes())
+        .map_err(|error| StateError::io("write the store's marker", error))
+}
+
 /// Makes sure that the folder is ours, creating and marking it when it is absent or empty.
 pub(super) fn claim(folder: &Path) -> Result<(), StateError> {
     match fs::metadata(folder.join(MARKER)) {
-        Ok(metadata) => check(folder, metadata.len()),
+        Ok(metadata) => check_format(read(folder, metadata.len())?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(foreign(folder)),
         Err(error) => Err(StateError::io("read the store's marker", error)),
@@ -51,25 +69,17 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn check(folder: &Path, size_bytes: u64) -> Result<(), StateError> {
+fn read(folder: &Path, size_bytes: u64) -> Result<u32, StateError> {
     if size_bytes > MAX_MARKER_BYTES {
         return Err(foreign(folder));
     }
     let bytes = fs::read(folder.join(MARKER))
         .map_err(|error| StateError::io("read the store's marker", error))?;
-    let found = str::from_utf8(&bytes)
+    str::from_utf8(&bytes)
         .ok()
         .and_then(|text| text.strip_prefix(TITLE)?.strip_prefix("\nformat "))
         .and_then(|rest| rest.strip_suffix('\n')?.parse().ok())
-        .ok_or_else(|| foreign(folder))?;
-    if found == FORMAT_VERSION {
-        Ok(())
-    } else {
-        Err(StateError::UnknownFormat {
-            found,
-            supported: FORMAT_VERSION,
-        })
-    }
+        .ok_or_else(|| foreign(folder))
 }
 
 fn create(folder: &Path) -> Result<(), StateError> {
@@ -81,9 +91,7 @@ fn create(folder: &Path) -> Result<(), StateError> {
             return Err(foreign(folder));
         }
     }
-    let marker = format!("{TITLE}\nformat {FORMAT_VERSION}\n");
-    write_whole(folder, MARKER, marker.as_bytes())
-        .map_err(|error| StateError::io("write the store's marker", error))
+    write(folder)
 }
 
 /// Creates a folder and those above it durably: a chain must not vanish with the folder that it lies in.

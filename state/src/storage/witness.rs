@@ -12,32 +12,51 @@
 //! written, or the last good one was damaged later, looks the same. In the first case the block that it was to name is
 //! durable, since it is written first. So with one bad record the store must end at the block *above* the one that the
 //! good record names; a store that ends at it is refused, though nothing may be missing.
+//!
+//! Acknowledged blocks may also go on purpose. A file beside this one then says so before the first is undone, and goes
+//! when the block that is the last from then on is attested: what lies between them was given up, so no loss hides there.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use borsh::{BorshDeserialize as _, BorshSerialize as _};
 use ordlane_primitives::{BlockHeight, Hash, hash::sha256};
 
-use super::{Witness, marker::write_whole};
+use super::{
+    Witness,
+    marker::{sync_folder, write_whole},
+};
 use crate::{BlockMark, StateError};
 
 /// The file's name.
 pub(super) const FILE: &str = "WITNESS";
 
+/// The file that announces a rollback.
+const ROLLBACK: &str = "ROLLBACK";
+
 const MAGIC: [u8; 8] = *b"ordwit\0\x01";
+const ROLLBACK_MAGIC: [u8; 8] = *b"ordrol\0\x01";
 const SLOT_BYTES: usize = 512;
 const FILE_BYTES: usize = 2 * SLOT_BYTES;
 
 /// The open file, and what it says.
 #[derive(Debug)]
 pub(super) struct WitnessFile {
+    folder: PathBuf,
     file: File,
     newest: Record,
     certain: bool,
+    rollback: Option<Rollback>,
+}
+
+/// An announced rollback: from which block down to which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Rollback {
+    from: BlockMark,
+    to: BlockMark,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +94,53 @@ impl WitnessFile {
             .map_err(failed)?;
         let (newest, certain) = read_records(&bytes)?;
         Ok(Self {
+            folder: folder.to_path_buf(),
             file,
             newest,
             certain,
+            rollback: Rollback::read(folder)?,
         })
     }
 
     pub(super) const fn witness(&self) -> Witness {
-        if self.certain {
+        if let Some(Rollback { from, to }) = self.rollback {
+            Witness::RollingBack { from, to }
+        } else if self.certain {
             Witness::Certain(self.newest.mark)
         } else {
             Witness::Doubtful(self.newest.mark)
         }
     }
 
-    /// Overwrites the older record, and returns when that is durable.
+    /// Announces a rollback, and returns when that is durable.
+    pub(super) fn begin_rollback(
+        &mut self,
+        from: &BlockMark,
+        to: &BlockMark,
+    ) -> Result<(), StateError> {
+        let rollback = Rollback {
+            from: *from,
+            to: *to,
+        };
+        write_whole(&self.folder, ROLLBACK, &rollback.encode())
+            .map_err(|error| StateError::io("announce the rollback", error))?;
+        self.rollback = Some(rollback);
+        Ok(())
+    }
+
+    /// Overwrites the older record, ends a rollback, and returns when that is durable.
     pub(super) fn attest(&mut self, mark: &BlockMark) -> Result<(), StateError> {
+        self.record(mark)?;
+        if self.rollback.is_some() {
+            fs::remove_file(self.folder.join(ROLLBACK))
+                .and_then(|()| sync_folder(&self.folder))
+                .map_err(|error| StateError::io("end the rollback", error))?;
+            self.rollback = None;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, mark: &BlockMark) -> Result<(), StateError> {
         if self.certain && self.newest.mark.as_ref() == Some(mark) {
             return Ok(());
         }
@@ -110,6 +160,49 @@ impl WitnessFile {
         self.file.seek(SeekFrom::Start(slot))?;
         self.file.write_all(&record.encode())?;
         self.file.sync_data()
+    }
+}
+
+impl Rollback {
+    /// What an announcement says, if there is one.
+    fn read(folder: &Path) -> Result<Option<Self>, StateError> {
+        let bytes = match fs::read(folder.join(ROLLBACK)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::io("read the announced rollback", error)),
+        };
+        Self::decode(&bytes)
+            .map(Some)
+            .ok_or_else(|| StateError::damaged("its announced rollback cannot be read"))
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let Self { from, to } = self;
+        let fields = (
+            ROLLBACK_MAGIC,
+            from.height,
+            from.block_hash,
+            to.height,
+            to.block_hash,
+        );
+        let mut content = Vec::new();
+        let written = fields.serialize(&mut content);
+        debug_assert!(written.is_ok(), "writing to memory does not fail");
+        content.extend_from_slice(&sha256(&content).0);
+        content
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        type Fields = ([u8; 8], BlockHeight, Hash, BlockHeight, Hash);
+
+        let mut rest = bytes;
+        let (_, from, from_hash, to, to_hash) = Fields::deserialize(&mut rest).ok()?;
+        let mark = |height, block_hash| BlockMark { height, block_hash };
+        let rollback = Self {
+            from: mark(from, from_hash),
+            to: mark(to, to_hash),
+        };
+        (rollback.encode() == bytes).then_some(rollback)
     }
 }
 
@@ -210,17 +303,51 @@ mod tests {
     fn attesting_one_block_twice_keeps_the_block_below() {
         let folder = tempfile::tempdir().unwrap();
         attested(folder.path(), 2).attest(&mark(1)).unwrap();
-        let bytes = std::fs::read(folder.path().join(FILE)).unwrap();
+        let bytes = fs::read(folder.path().join(FILE)).unwrap();
         let (even, odd) = bytes.split_at(SLOT_BYTES);
         assert_eq!(Record::decode(0, even).unwrap().mark, Some(mark(0)));
         assert_eq!(Record::decode(1, odd).unwrap().mark, Some(mark(1)));
     }
 
     #[test]
+    fn an_announced_rollback_lasts_until_a_block_is_attested() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (mark(4), mark(1));
+        attested(folder.path(), 5)
+            .begin_rollback(&from, &to)
+            .unwrap();
+        let announced = Witness::RollingBack { from, to };
+        let mut file = WitnessFile::open(folder.path()).unwrap();
+        assert_eq!(file.witness(), announced);
+        file.attest(&to).unwrap();
+        assert_eq!(file.witness(), Witness::Certain(Some(to)));
+        let file = WitnessFile::open(folder.path()).unwrap();
+        assert_eq!(file.witness(), Witness::Certain(Some(to)));
+    }
+
+    #[test]
+    fn an_announcement_with_any_changed_bit_is_refused() {
+        let bytes = Rollback {
+            from: mark(4),
+            to: mark(1),
+        }
+        .encode();
+        assert!(Rollback::decode(&bytes).is_some());
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Rollback::decode(&flipped), None, "{bit}");
+        }
+        for length in 0..bytes.len() {
+            assert_eq!(Rollback::decode(&bytes[..length]), None, "{length}");
+        }
+    }
+
+    #[test]
     fn any_changed_bit_makes_its_record_bad_and_never_another_one() {
         let folder = tempfile::tempdir().unwrap();
         drop(attested(folder.path(), 2));
-        let bytes = std::fs::read(folder.path().join(FILE)).unwrap();
+        let bytes = fs::read(folder.path().join(FILE)).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -1,10 +1,9 @@
 //! Committing a block: check everything, write once, attest, then move the head.
 
-use std::sync::PoisonError;
+use borsh::object_length;
+use ordlane_primitives::{BlockHeader, Hash, Receipts, codec, limits::MAX_RECEIPTS_BYTES};
 
-use ordlane_primitives::{BlockHeader, Hash, TxId, codec, limits::MAX_BLOCK_TXS};
-
-use super::{Head, StateStore, Tip, keys, next_height};
+use super::{Head, StateStore, Tip, history, index, keys, next_height};
 use crate::{
     Change, MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff, Space, StateError, Tree,
     WriteBatch, change::check_changes, hash_changes,
@@ -17,10 +16,8 @@ pub struct BlockCommit {
     pub header: BlockHeader,
     /// The whole encoded block, which begins with the header.
     pub block_bytes: Vec<u8>,
-    /// The block's receipts, encoded: the store gives back what it gets.
-    pub receipts_bytes: Vec<u8>,
-    /// The id of each transaction, in block order.
-    pub tx_ids: Vec<TxId>,
+    /// The receipts of its transactions, in block order. Transactions and events are found by them.
+    pub receipts: Receipts,
     /// What the block changes, strictly ascending by key. The caller answers for the old values: they are those at the
     /// tip, as the executor read them.
     pub changes: Vec<Change>,
@@ -31,7 +28,8 @@ pub struct BlockCommit {
 impl StateStore {
     /// Makes a block the new tip. Returns when it is durable.
     ///
-    /// Everything goes in one atomic write: values, their reverse diff, the block, its receipts, the indices, the tip.
+    /// Everything goes in one atomic write: values, what they replaced, the block, its receipts, the indices, the tip, and
+    /// the removal of what is not to be kept.
     /// The caller answers for the old values and, where it gives one, for the tree being the tip's tree after the changes;
     /// the tree's root is compared with the header's.
     ///
@@ -42,32 +40,55 @@ impl StateStore {
     /// [`StateError::Poisoned`] is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
         let _no_other = self.lock_commits()?;
-        let (tip, tree) = self.check(&block)?;
-        let batch = batch_of(block, &tip);
+        self.commit_next(block)
+    }
+
+    /// The same for whoever holds the lock.
+    pub(super) fn commit_next(&self, block: BlockCommit) -> Result<(), StateError> {
+        let Head { tip, tree } = self.core.head();
+        let tip = Self::check(&block, tip)?;
+        let tree = self.tree_after(&block, &tree)?;
+        let mut batch = batch_of(block, &tip);
+        self.prune_beside(&mut batch, tip.height)?;
         self.core.write(batch)?;
-        self.core
-            .storage
-            .attest(&tip.mark())
-            .inspect_err(|_| self.core.poison())?;
-        {
-            let mut head = self
-                .core
-                .head
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            *head = Head {
-                tip: Some(tip),
-                tree: tree.settle()?,
-            };
-        }
+        self.poison_on_error(self.core.storage.attest(&tip.mark()))?;
+        self.poison_on_error(self.core.set_head(tip, &tree))?;
         self.writer.committed(tip.height)
     }
 
-    /// Checks that the block stands on the tip and is what it says; returns the tip that it will be, and its tree.
-    fn check(&self, block: &BlockCommit) -> Result<(Tip, Tree), StateError> {
+    /// A clean failure and an unknown outcome cannot be told apart, so both stop the store.
+    pub(super) fn poison_on_error<T>(
+        &self,
+        outcome: Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        outcome.inspect_err(|_| self.core.poison())
+    }
+
+    /// The tree after a block, whose root its header has.
+    fn tree_after(&self, block: &BlockCommit, parent: &Tree) -> Result<Tree, StateError> {
+        let tree = match &block.tree {
+            Some(tree) => {
+                tree.follows(parent)?;
+                tree.clone()
+            }
+            None => {
+                let hasher = self.hasher.as_ref();
+                parent.update(&hash_changes(&block.changes, hasher), hasher)?
+            }
+        };
+        let header = block.header.state_root;
+        if header == tree.root() {
+            return Ok(tree);
+        }
+        Err(StateError::WrongRoot {
+            header,
+            tree: tree.root(),
+        })
+    }
+
+    /// Checks that the block stands on a tip and is what it says, its tree apart; returns the tip that it will be.
+    pub(super) fn check(block: &BlockCommit, tip: Option<Tip>) -> Result<Tip, StateError> {
         let header = &block.header;
-        let head = self.core.head();
-        let tip = head.tip;
         let expected = next_height(tip.map(|tip| tip.height));
         if expected != Some(header.number) {
             return Err(StateError::WrongHeight {
@@ -83,44 +104,23 @@ impl StateStore {
             });
         }
         check_changes(&block.changes)?;
-        let tree = match &block.tree {
-            Some(tree) => {
-                tree.follows(&head.tree)?;
-                tree.clone()
-            }
-            None => {
-                let hasher = self.hasher.as_ref();
-                let leaves = hash_changes(&block.changes, hasher);
-                head.tree.update(&leaves, hasher)?
-            }
-        };
-        if header.state_root != tree.root() {
-            return Err(StateError::WrongRoot {
-                header: header.state_root,
-                tree: tree.root(),
-            });
-        }
         if !block.block_bytes.starts_with(&codec::encode(header)) {
             return Err(StateError::WrongBlockBytes {
                 height: header.number,
             });
         }
         let diff_bytes = ReverseDiff::encoded_bytes(&block.changes);
-        check_size("transactions", block.tx_ids.len(), MAX_BLOCK_TXS)?;
         check_size("changes", block.changes.len(), MAX_BLOCK_CHANGES)?;
         check_size("bytes of old values", diff_bytes, MAX_REVERSE_DIFF_BYTES)?;
-        for (what, bytes) in [
-            ("bytes", &block.block_bytes),
-            ("bytes of receipts", &block.receipts_bytes),
-        ] {
-            check_size(what, bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
-        }
-        let tip = Tip {
+        check_size("bytes", block.block_bytes.len(), MAX_REVERSE_DIFF_BYTES)?;
+        // Undoing and pruning the block read them again.
+        let receipts_bytes = object_length(&block.receipts).unwrap_or(usize::MAX);
+        check_size("bytes of receipts", receipts_bytes, MAX_RECEIPTS_BYTES)?;
+        Ok(Tip {
             height: header.number,
             block_hash: header.hash(),
             state_root: header.state_root,
-        };
-        Ok((tip, tree))
+        })
     }
 }
 
@@ -135,22 +135,25 @@ fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), State
 fn batch_of(block: BlockCommit, tip: &Tip) -> WriteBatch {
     let height_key = keys::height_key(tip.height);
     let mut batch = WriteBatch::new();
-    let mut old_values = Vec::with_capacity(block.changes.len());
-    for Change { key, old, new } in block.changes {
+    let (old, new): (Vec<_>, Vec<_>) = block
+        .changes
+        .into_iter()
+        .map(|Change { key, old, new }| ((key.clone(), old), (key, new)))
+        .unzip();
+    let diff = ReverseDiff::from_ordered(old);
+    // Before the values that take their place, for those who read meanwhile.
+    history::put_versions(&mut batch, tip.height, &diff);
+    for (key, new) in new {
         match new {
             Some(new) => batch.put(Space::Flat, key.as_bytes(), new),
             None => batch.remove(Space::Flat, key.as_bytes()),
         }
-        old_values.push((key, old));
     }
-    let diff = ReverseDiff::from_ordered(old_values);
     batch.put(Space::Rev, height_key, codec::encode(&diff));
     batch.put(Space::Block, height_key, block.block_bytes);
-    batch.put(Space::Receipts, height_key, block.receipts_bytes);
+    batch.put(Space::Receipts, height_key, codec::encode(&block.receipts));
     batch.put(Space::BlockHash, tip.block_hash.0, height_key);
-    for (index, tx_id) in (0_u32..).zip(&block.tx_ids) {
-        batch.put(Space::TxIndex, tx_id.0, keys::position(tip.height, index));
-    }
+    batch.extend(index::entries(tip.height, &block.receipts));
     batch.put(Space::Meta, keys::TIP, codec::encode(tip));
     batch
 }

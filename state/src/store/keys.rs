@@ -1,11 +1,12 @@
-//! How heights and positions stand in keys and values: big-endian, so that they order bytewise.
+//! How heights, positions and raw keys stand in keys and values: so that they order bytewise.
 
-use ordlane_primitives::BlockHeight;
+use ordlane_primitives::{BlockHeight, TxId};
 
-use crate::StateError;
+use super::EventPosition;
+use crate::{Space, StateError, Storage};
 
 /// The one format of a store that this release reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The key in `meta` of the format version: 4 bytes, little-endian.
 pub(super) const FORMAT: &[u8] = b"format";
@@ -13,6 +14,12 @@ pub(super) const FORMAT: &[u8] = b"format";
 pub(super) const TIP: &[u8] = b"tip";
 /// The key in `meta` of the mark of the tree's pages.
 pub(super) const PAGES: &[u8] = b"pages";
+/// The key in `meta` of the first block that is kept whole; absent while all are.
+pub(super) const HORIZON: &[u8] = b"horizon";
+/// The key in `meta` of the first block of which something is left to prune, or which is kept.
+pub(super) const PRUNED: &[u8] = b"pruned";
+/// The key in `meta` of the first block that an upgrade has not done yet.
+pub(super) const UPGRADED: &[u8] = b"upgraded";
 
 pub(super) const fn height_key(height: BlockHeight) -> [u8; 8] {
     height.0.to_be_bytes()
@@ -25,37 +32,133 @@ pub(super) fn read_height(bytes: &[u8]) -> Result<BlockHeight, StateError> {
         .map_err(|_| StateError::damaged("a height is not 8 bytes long"))
 }
 
-pub(super) fn position(height: BlockHeight, index: u32) -> Vec<u8> {
-    [&height_key(height)[..], &index.to_be_bytes()].concat()
+/// What a block has in a space; one that lacks it is damage and not an absence.
+pub(super) fn stored(
+    storage: &dyn Storage,
+    space: Space,
+    height: BlockHeight,
+) -> Result<Vec<u8>, StateError> {
+    storage
+        .get(space, &height_key(height))?
+        .ok_or_else(|| StateError::damaged(format!("block {height} has no entry in {space}")))
 }
 
-pub(super) fn read_position(bytes: &[u8]) -> Result<(BlockHeight, u32), StateError> {
-    bytes
-        .split_first_chunk::<8>()
-        .and_then(|(height, index)| {
+/// What all keys in `hist` of one raw key begin with. No such prefix begins another one: zero bytes are followed by 255
+/// in the key and by 1 at its end. The order is that of the raw keys.
+pub(super) fn hist_prefix(raw_key: &[u8]) -> Vec<u8> {
+    let mut prefix = Vec::with_capacity(raw_key.len().saturating_add(2 + 8));
+    for &byte in raw_key {
+        prefix.push(byte);
+        if byte == 0 {
+            prefix.push(0xff);
+        }
+    }
+    prefix.extend_from_slice(&[0, 1]);
+    prefix
+}
+
+pub(super) fn hist_key(prefix: &[u8], height: BlockHeight) -> Vec<u8> {
+    [prefix, &height_key(height)].concat()
+}
+
+/// The key in `tx_index`: height and index inverted, so that the last of several transactions with one id is the first.
+pub(super) fn tx_key(tx_id: &TxId, height: BlockHeight, index: u32) -> Vec<u8> {
+    let (height, index) = (!height.0, !index);
+    [&tx_id.0[..], &height.to_be_bytes(), &index.to_be_bytes()].concat()
+}
+
+pub(super) fn read_tx_key(key: &[u8]) -> Result<(BlockHeight, u32), StateError> {
+    key.split_first_chunk::<32>()
+        .and_then(|(_, position)| {
+            let (height, index) = position.split_first_chunk::<8>()?;
             let index = index.try_into().ok()?;
             Some((
-                BlockHeight(u64::from_be_bytes(*height)),
-                u32::from_be_bytes(index),
+                BlockHeight(!u64::from_be_bytes(*height)),
+                !u32::from_be_bytes(index),
             ))
         })
         .ok_or_else(|| StateError::damaged("a transaction's position is not 12 bytes long"))
 }
 
+pub(super) fn event_key(prefix: &[u8], position: EventPosition) -> Vec<u8> {
+    [
+        prefix,
+        &height_key(position.height),
+        &position.tx_index.to_be_bytes(),
+        &position.event_index.to_be_bytes(),
+    ]
+    .concat()
+}
+
+pub(super) fn read_event_position(bytes: &[u8]) -> Result<EventPosition, StateError> {
+    bytes
+        .split_first_chunk::<8>()
+        .and_then(|(height, rest)| {
+            let height = BlockHeight(u64::from_be_bytes(*height));
+            Some(read_event_in(height, rest.try_into().ok()?))
+        })
+        .ok_or_else(|| StateError::damaged("an event's position is not 16 bytes long"))
+}
+
+/// The position of an event in a block: index of the transaction, index of the event.
+pub(super) const fn read_event_in(height: BlockHeight, bytes: [u8; 8]) -> EventPosition {
+    let [a, b, c, d, e, f, g, h] = bytes;
+    EventPosition {
+        height,
+        tx_index: u32::from_be_bytes([a, b, c, d]),
+        event_index: u32::from_be_bytes([e, f, g, h]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use ordlane_primitives::Hash;
+    use proptest::{collection, prelude::*};
+
     use super::*;
 
     #[test]
-    fn positions_round_trip_and_refuse_other_lengths() {
+    fn heights_and_positions_round_trip_and_refuse_other_lengths() {
         let height = BlockHeight(0x0102_0304_0506_0708);
-        let bytes = position(height, 9);
-        assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9]);
-        assert_eq!(read_position(&bytes).unwrap(), (height, 9));
-        assert_eq!(read_height(&bytes[..8]).unwrap(), height);
-        for length in [0, 7, 8, 11] {
-            assert!(read_position(&bytes[..length]).is_err());
+        assert_eq!(height_key(height), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(read_height(&height_key(height)).unwrap(), height);
+        let key = tx_key(&Hash([7; 32]), height, 9);
+        assert_eq!(read_tx_key(&key).unwrap(), (height, 9));
+        let position = EventPosition {
+            height,
+            tx_index: 9,
+            event_index: 10,
+        };
+        let bytes = event_key(&[], position);
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 9, 0, 0, 0, 10]);
+        assert_eq!(read_event_position(&bytes).unwrap(), position);
+        for length in [0, 7, 8, 15, 31, 32, 43] {
+            assert!(read_tx_key(&key[..length]).is_err());
+            assert!(length == 8 || read_height(&key[..length]).is_err());
+            assert!(length > 16 || read_event_position(&bytes[..length]).is_err());
         }
-        assert!(read_height(&bytes).is_err());
+    }
+
+    #[test]
+    fn of_several_transactions_with_one_id_the_last_comes_first() {
+        let id = Hash([7; 32]);
+        let key = |height, index| tx_key(&id, BlockHeight(height), index);
+        let keys = [key(300, 0), key(2, 256), key(2, 1), key(0, 5), key(0, 0)];
+        assert!(keys.is_sorted_by(|a, b| a < b));
+    }
+
+    proptest! {
+        #[test]
+        fn versions_of_one_key_never_stand_among_those_of_another(
+            a in collection::vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 1..6),
+            b in collection::vec(prop_oneof![Just(0_u8), Just(1), Just(255), any::<u8>()], 1..6),
+            heights in any::<[u64; 2]>(),
+        ) {
+            let (first, second) = (hist_prefix(&a), hist_prefix(&b));
+            prop_assert_eq!(first.starts_with(&second), a == b);
+            let first = hist_key(&first, BlockHeight(heights[0]));
+            let second = hist_key(&second, BlockHeight(heights[1]));
+            prop_assert_eq!(first.cmp(&second), (a, heights[0]).cmp(&(b, heights[1])));
+        }
     }
 }

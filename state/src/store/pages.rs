@@ -7,7 +7,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
@@ -63,6 +63,17 @@ pub(super) fn read_mark(storage: &dyn Storage) -> Result<Option<PagesMark>, Stat
         })
 }
 
+/// The first height whose reverse diff opening needs: that after the marked block, or none, as a height above all.
+#[derive(Debug)]
+struct Marked(AtomicU64);
+
+impl Marked {
+    fn set(&self, mark: Option<BlockHeight>) {
+        let needed = mark.map_or(u64::MAX, |height| height.0.saturating_add(1));
+        self.0.store(needed, Ordering::Relaxed);
+    }
+}
+
 /// The thread that writes pages, where there are threads.
 #[derive(Debug)]
 pub(super) struct PageWriter {
@@ -71,21 +82,24 @@ pub(super) struct PageWriter {
     /// The height of the last block whose pages were asked for.
     asked: AtomicU64,
     writing: Arc<Mutex<()>>,
+    marked: Arc<Marked>,
     thread: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl PageWriter {
-    pub(super) fn start(core: &Arc<Core>, options: StoreOptions) -> Self {
+    pub(super) fn start(core: &Arc<Core>, options: StoreOptions, mark: Option<PagesMark>) -> Self {
         let writing = Arc::new(Mutex::new(()));
+        let marked = Arc::new(Marked(AtomicU64::new(u64::MAX)));
+        marked.set(mark.map(|mark| mark.height));
         let (sender, receiver) = sync_channel(1);
-        let worker = (Arc::clone(core), Arc::clone(&writing));
+        let worker = (Arc::clone(core), Arc::clone(&writing), Arc::clone(&marked));
         let thread = thread::Builder::new()
             .name("ordlane-pages".to_owned())
             .spawn(move || {
-                let (core, writing) = worker;
+                let (core, writing, marked) = worker;
                 while receiver.recv().is_ok() {
                     // A failure poisons the store, and every later call says so.
-                    let _ = write_pages(&core, &writing);
+                    let _ = write_pages(&core, &writing, &marked);
                 }
             })
             .ok();
@@ -94,6 +108,7 @@ impl PageWriter {
             options,
             asked: AtomicU64::new(core.head().tip.map_or(0, |tip| tip.height.0)),
             writing,
+            marked,
             thread: thread.map(|thread| (sender, thread)),
         }
     }
@@ -119,7 +134,22 @@ impl PageWriter {
 
     /// Writes all pages that are not in the storage, now.
     pub(super) fn write_now(&self) -> Result<(), StateError> {
-        write_pages(&self.core, &self.writing)
+        write_pages(&self.core, &self.writing, &self.marked)
+    }
+
+    /// The first block whose reverse diff opening needs, as things are stored now.
+    pub(super) fn needed_from(&self) -> BlockHeight {
+        BlockHeight(self.marked.0.load(Ordering::Relaxed))
+    }
+
+    /// Waits until no pages are being written, and lets none be while the guard lives.
+    pub(super) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mark is about to be removed from the storage.
+    pub(super) fn unmark(&self) {
+        self.marked.set(None);
     }
 }
 
@@ -133,7 +163,7 @@ impl Drop for PageWriter {
     }
 }
 
-fn write_pages(core: &Core, writing: &Mutex<()>) -> Result<(), StateError> {
+fn write_pages(core: &Core, writing: &Mutex<()>, marked: &Marked) -> Result<(), StateError> {
     let _one_at_a_time = writing.lock().unwrap_or_else(PoisonError::into_inner);
     core.check_healthy()?;
     let (tip, tree, pages) = {
@@ -165,6 +195,7 @@ fn write_pages(core: &Core, writing: &Mutex<()>) -> Result<(), StateError> {
     }
     batch.put(Space::Meta, keys::PAGES, codec::encode(&mark));
     core.write(batch)?;
+    marked.set(Some(tip.height));
     tree.pages_written(&pages);
     Ok(())
 }

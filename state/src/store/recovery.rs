@@ -14,11 +14,11 @@ use ordlane_primitives::{
 };
 
 use super::{
-    FORMAT_VERSION, Head, StoreOptions, Tip, header_of, keys, next_height,
-    pages::{PagesMark, read_mark},
+    FORMAT_VERSION, Head, StoreOptions, Tip, check_format, decode_diff, header_of, keys,
+    next_height, pages::PagesMark,
 };
 use crate::{
-    BlockMark, Change, ReverseDiff, Space, StateError, Storage, Tree, Witness, WriteBatch,
+    BlockMark, Change, Space, StateError, Storage, Tree, Witness, WriteBatch,
     change::paths_of,
     hash_changes,
     tree::{Backing, StoredTop},
@@ -31,10 +31,13 @@ pub(super) fn recover(
     shared: &Arc<dyn Storage>,
     hasher: &Arc<dyn BatchHasher>,
     options: &StoreOptions,
+    mark: Option<PagesMark>,
 ) -> Result<Head, StateError> {
     let storage = shared.as_ref();
     let witness = storage.witness()?;
-    let formatted = check_format(storage)?;
+    let format = read_format(storage)?;
+    format.map_or(Ok(()), check_format)?;
+    let formatted = format.is_some();
     let tip = read_tip(storage)?;
     if tip.is_some() && !formatted {
         return Err(StateError::damaged("it has a tip and no format version"));
@@ -45,7 +48,11 @@ pub(super) fn recover(
         storage: Arc::clone(shared),
         cache_bytes: options.cache_bytes,
     };
-    let tree = match (&tip, read_mark(storage)?) {
+    let mark = match mark {
+        Some(mark) if is_pruned_above(storage, &mark)? => None,
+        mark => mark,
+    };
+    let tree = match (&tip, mark) {
         (Some(tip), Some(mark)) => advance(backing, hasher.as_ref(), tip, &mark)?,
         (None, Some(_)) => return Err(StateError::damaged("it has pages of a tree and no tip")),
         (_, None) => rebuild(backing, hasher.as_ref())?,
@@ -66,32 +73,22 @@ pub(super) fn recover(
     Ok(Head { tip, tree })
 }
 
-/// Whether the storage says which format it has; an empty one does not yet.
-fn check_format(storage: &dyn Storage) -> Result<bool, StateError> {
-    let Some(bytes) = storage.get(Space::Meta, keys::FORMAT)? else {
-        return Ok(false);
-    };
-    let found = bytes
-        .try_into()
-        .map(u32::from_le_bytes)
-        .map_err(|_| StateError::damaged("its format version is not 4 bytes long"))?;
-    if found == FORMAT_VERSION {
-        Ok(true)
-    } else {
-        Err(StateError::UnknownFormat {
-            found,
-            supported: FORMAT_VERSION,
-        })
-    }
+/// The format that the storage says it has; an empty one does not yet.
+pub(super) fn read_format(storage: &dyn Storage) -> Result<Option<u32>, StateError> {
+    storage
+        .get(Space::Meta, keys::FORMAT)?
+        .map(|bytes| bytes.try_into().map(u32::from_le_bytes))
+        .transpose()
+        .map_err(|_| StateError::damaged("its format version is not 4 bytes long"))
 }
 
-fn write_format(storage: &dyn Storage) -> Result<(), StateError> {
+pub(super) fn write_format(storage: &dyn Storage) -> Result<(), StateError> {
     let mut batch = WriteBatch::new();
     batch.put(Space::Meta, keys::FORMAT, FORMAT_VERSION.to_le_bytes());
     storage.write(batch)
 }
 
-fn read_tip(storage: &dyn Storage) -> Result<Option<Tip>, StateError> {
+pub(super) fn read_tip(storage: &dyn Storage) -> Result<Option<Tip>, StateError> {
     storage
         .get(Space::Meta, keys::TIP)?
         .map(|bytes| codec::decode(&bytes))
@@ -138,6 +135,7 @@ fn check_witness(
         Witness::Untracked => return Ok(()),
         Witness::Certain(witnessed) => (witnessed, true),
         Witness::Doubtful(witnessed) => (witnessed, false),
+        Witness::RollingBack { from, to } => return check_rollback(&from, &to, tip),
     };
     let found = tip.map(Tip::mark);
     if certain && found == witnessed {
@@ -159,6 +157,22 @@ fn check_witness(
     }
 }
 
+/// A rollback that was begun ends at its lower end, or where it was interrupted.
+fn check_rollback(from: &BlockMark, to: &BlockMark, tip: Option<&Tip>) -> Result<(), StateError> {
+    let found = tip.map(Tip::mark);
+    match found {
+        Some(found) if found == *from || found == *to => Ok(()),
+        Some(found) if to.height < found.height && found.height < from.height => Ok(()),
+        Some(found) if found.height > to.height => Err(StateError::damaged(
+            "its tip is not among the blocks that were being undone",
+        )),
+        _ => Err(StateError::LostBlocks {
+            witnessed: *to,
+            found,
+        }),
+    }
+}
+
 fn is_next(
     witnessed: Option<&BlockMark>,
     found: Option<&BlockMark>,
@@ -170,6 +184,13 @@ fn is_next(
     let parent = witnessed.map_or(Hash::ZERO, |mark| mark.block_hash);
     next_height(witnessed.map(|mark| mark.height)) == Some(found.height)
         && header.parent_hash == parent
+}
+
+/// Whether some of the blocks after the marked one have been pruned: pages that took long to write may come to that.
+fn is_pruned_above(storage: &dyn Storage, mark: &PagesMark) -> Result<bool, StateError> {
+    let pruned = storage.get(Space::Meta, keys::PRUNED)?;
+    let pruned = pruned.map(|bytes| keys::read_height(&bytes)).transpose()?;
+    Ok(pruned.is_some_and(|pruned| pruned.0 > mark.height.0.saturating_add(1)))
 }
 
 /// The tree of the stored pages with what later blocks have changed: their values at the tip.
@@ -190,14 +211,8 @@ fn advance(
     let mut height = mark.height;
     while height < tip.height {
         height = next_height(Some(height)).unwrap_or(tip.height);
-        let diff = storage
-            .get(Space::Rev, &keys::height_key(height))?
-            .ok_or_else(|| {
-                StateError::damaged(format!("block {height} has no entry in {}", Space::Rev))
-            })?;
-        let diff: ReverseDiff = codec::decode(&diff).map_err(|source| {
-            StateError::damaged_by(format!("the reverse diff of block {height}"), source)
-        })?;
+        let diff = keys::stored(storage.as_ref(), Space::Rev, height)?;
+        let diff = decode_diff(height, &diff)?;
         keys_changed.extend(diff.entries().iter().map(|(key, _)| key.clone()));
     }
     let changes = keys_changed

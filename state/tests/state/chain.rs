@@ -1,13 +1,18 @@
 //! A little chain to commit: random blocks from a seed, and what the store must say about them.
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use ordlane_primitives::{
-    Address, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Extra, Gas, Hash, RawKey,
-    TimestampMs, TxId, batch::Sequential, codec::encode, hash::sha256, tree,
+    Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Event, EventData,
+    Extra, Gas, Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs, Topics,
+    TxId,
+    batch::Sequential,
+    codec::{Bounded, encode},
+    hash::sha256,
+    tree,
 };
 use ordlane_state::{
-    BlockCommit, Change, MemoryStorage, ReverseDiff, StateError, StateStore, Storage, Tip, Tree,
-    hash_changes,
+    BlockCommit, Change, MemoryStorage, ReverseDiff, Space, StateError, StateStore, Storage, Tip,
+    Tree, hash_changes,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -17,8 +22,7 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) struct Committed {
     pub(crate) tip: Tip,
     pub(crate) block_bytes: Vec<u8>,
-    pub(crate) receipts_bytes: Vec<u8>,
-    pub(crate) tx_ids: Vec<TxId>,
+    pub(crate) receipts: Receipts,
     pub(crate) diff: ReverseDiff,
     pub(crate) values: BTreeMap<RawKey, Vec<u8>>,
 }
@@ -72,21 +76,35 @@ impl Chain {
     /// The next block, which from here on is part of this chain.
     pub(crate) fn next_block(&mut self) -> BlockCommit {
         let changes = self.random_changes();
+        self.block_of(changes)
+    }
+
+    /// The next block, with these changes.
+    pub(crate) fn block_of(&mut self, changes: Vec<Change>) -> BlockCommit {
+        let transactions = self.rng.random_range(0..6);
+        self.block_with(changes, transactions)
+    }
+
+    /// The next block, with many transactions and so events.
+    pub(crate) fn block_of_many_events(&mut self, transactions: usize) -> BlockCommit {
+        self.block_with(Vec::new(), transactions)
+    }
+
+    fn block_with(&mut self, changes: Vec<Change>, transactions: usize) -> BlockCommit {
         let tree = self
             .tree
             .update(&hash_changes(&changes, &Sequential), &Sequential)
             .unwrap();
         let header = self.header(&tree);
-        let transactions: Vec<Vec<u8>> = (0..self.rng.random_range(0..6))
+        let transactions: Vec<Vec<u8>> = (0..transactions)
             .map(|_| (0..64).map(|_| self.rng.random()).collect())
             .collect();
-        let tx_ids: Vec<TxId> = transactions.iter().map(|tx| sha256(tx)).collect();
+        let receipts = self.random_receipts(transactions.iter().map(|tx| sha256(tx)));
         let block_bytes = encode(&Block {
             header: header.clone(),
             proposer_auth: None,
             transactions,
         });
-        let receipts_bytes = vec![7; self.rng.random_range(0..200)];
         for change in changes.iter().cloned() {
             match change.new {
                 Some(new) => self.values.insert(change.key, new),
@@ -101,18 +119,52 @@ impl Chain {
                 state_root: header.state_root,
             },
             block_bytes: block_bytes.clone(),
-            receipts_bytes: receipts_bytes.clone(),
-            tx_ids: tx_ids.clone(),
+            receipts: receipts.clone(),
             diff: ReverseDiff::of(&changes),
             values: self.values.clone(),
         });
         BlockCommit {
             header,
             block_bytes,
-            receipts_bytes,
-            tx_ids,
+            receipts,
             changes,
             tree: None,
+        }
+    }
+
+    /// A receipt for each id; now and then one has the id of an earlier transaction.
+    fn random_receipts(&mut self, tx_ids: impl Iterator<Item = TxId>) -> Receipts {
+        let earlier: Vec<TxId> = self
+            .blocks
+            .iter()
+            .flat_map(|block| block.receipts.iter().map(|receipt| receipt.tx_id))
+            .collect();
+        let receipts = tx_ids.map(|mut tx_id| {
+            if !earlier.is_empty() && self.rng.random_bool(0.1) {
+                tx_id = earlier[self.rng.random_range(0..earlier.len())];
+            }
+            let events = (0..self.rng.random_range(0..4))
+                .map(|_| self.random_event())
+                .collect();
+            Receipt {
+                tx_id,
+                status: ReceiptStatus::Success,
+                gas_used: Gas(self.rng.random()),
+                fee: Amount(7),
+                events: Bounded::new(events).unwrap(),
+                return_data: ReturnData::default(),
+            }
+        });
+        Bounded::new(receipts.collect()).unwrap()
+    }
+
+    fn random_event(&mut self) -> Event {
+        let topics = (0..self.rng.random_range(0..=4)).map(|_| topic(self.rng.random_range(0..4)));
+        let topics = Topics::new(topics.collect()).unwrap();
+        Event {
+            emitter: emitter(self.rng.random_range(0..3)),
+            topics,
+            data: EventData::default(),
         }
     }
 
@@ -158,6 +210,52 @@ impl Chain {
     }
 }
 
+/// One of a few emitters.
+pub(crate) fn emitter(number: u8) -> Address {
+    Address::from_bytes([number; 32])
+}
+
+/// One of a few topics; some are equal to an emitter's bytes.
+pub(crate) fn topic(number: u8) -> Hash {
+    Hash([number; 32])
+}
+
+/// Receipts of about this size, each as large as one may be in its return data.
+#[cfg(feature = "fjall")]
+pub(crate) fn large_receipts(size_bytes: usize) -> Receipts {
+    let receipt = || Receipt {
+        tx_id: sha256(b"large"),
+        status: ReceiptStatus::Failed(ordlane_primitives::ErrorCode::OutOfGas),
+        gas_used: Gas(1),
+        fee: Amount(1),
+        events: Bounded::default(),
+        return_data: ReturnData::new(vec![7; ReturnData::MAX]).unwrap(),
+    };
+    let count = size_bytes.div_ceil(ReturnData::MAX);
+    Bounded::new((0..count).map(|_| receipt()).collect()).unwrap()
+}
+
+/// Everything that a storage holds.
+/// All that a storage holds, but for the tree's pages, which follow from the values and are written when there is time.
+pub(crate) fn dump(storage: &dyn Storage) -> BTreeMap<Space, BTreeMap<Vec<u8>, Vec<u8>>> {
+    Space::ALL
+        .into_iter()
+        .filter(|space| *space != Space::Page)
+        .map(|space| {
+            let mut entries = BTreeMap::new();
+            storage
+                .scan(space, &[], &mut |key, value| {
+                    if (space, key) != (Space::Meta, b"pages") {
+                        entries.insert(key.to_vec(), value.to_vec());
+                    }
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            (space, entries)
+        })
+        .collect()
+}
+
 pub(crate) fn open(storage: Arc<dyn Storage>) -> Result<StateStore, StateError> {
     StateStore::open(storage, Arc::new(Sequential))
 }
@@ -199,19 +297,34 @@ pub(crate) fn check_equal(
         let bytes = store.block_bytes(height).map_err(failed)?;
         check("block", bytes.as_ref() == Some(&block.block_bytes))?;
         let bytes = store.receipts_bytes(height).map_err(failed)?;
-        check("receipts", bytes.as_ref() == Some(&block.receipts_bytes))?;
+        check("receipts", bytes == Some(encode(&block.receipts)))?;
         let diff = store.reverse_diff(height).map_err(failed)?;
         check("diff", diff.as_ref() == Some(&block.diff))?;
         let found = store.height_of(&block.tip.block_hash).map_err(failed)?;
         check("height", found == Some(height))?;
-        for (index, id) in (0..).zip(&block.tx_ids) {
-            let position = store.tx_position(id).map_err(failed)?;
-            check("position", position == Some((height, index)))?;
-        }
+        let header = store.header(height).map_err(failed)?;
+        let hash = header.map(|header| header.hash());
+        check("header", hash == Some(block.tip.block_hash))?;
+    }
+    for (id, expected) in positions(blocks) {
+        let position = store.tx_position(&id).map_err(failed)?;
+        check("position", position == Some(expected))?;
     }
     let above = BlockHeight(blocks.len() as u64);
     let beyond = store.block_bytes(above).map_err(failed)?;
     check("end", beyond.is_none())
+}
+
+/// Where each transaction is; of several with one id, the last.
+pub(crate) fn positions(blocks: &[Committed]) -> BTreeMap<TxId, (BlockHeight, u32)> {
+    let of = |block: &Committed| {
+        let height = block.tip.height;
+        (0..)
+            .zip(block.receipts.iter().map(|receipt| receipt.tx_id))
+            .map(move |(index, id)| (id, (height, index)))
+            .collect::<Vec<_>>()
+    };
+    blocks.iter().flat_map(of).collect()
 }
 
 pub(crate) fn assert_equal(store: &StateStore, chain: &Chain) {

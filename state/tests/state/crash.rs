@@ -2,11 +2,15 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    num::NonZeroU64,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
+use ordlane_primitives::{BlockHeight, RawKey, batch::Sequential};
+use ordlane_state::{FjallOptions, FjallStorage, StateError, StateStore, StoreOptions};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -65,6 +69,75 @@ fn commit_and_kill(folder: &Path, after: Duration) -> Option<u64> {
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap()
+}
+
+const WANDERING: &str = "ORDLANE_TEST_CRASH_WANDERING";
+/// How many of the last blocks the wandering process keeps.
+const KEEP: u64 = 12;
+/// How many blocks it undoes at once.
+const UNDONE: u64 = 7;
+
+/// Not a test by itself: the process that is killed while it commits, undoes and prunes by turns.
+#[test]
+fn wandering_process() {
+    let Some(folder) = std::env::var_os(WANDERING) else {
+        return;
+    };
+    let store = open_keeping(&PathBuf::from(folder)).unwrap();
+    loop {
+        let mut chain = grown_to(store.tip().map(|tip| tip.height.0));
+        for _ in 0..10 {
+            store.commit(chain.next_block()).unwrap();
+        }
+        let to = chain.tip().unwrap().height.0 - UNDONE;
+        store.rollback_to(BlockHeight(to)).unwrap();
+    }
+}
+
+fn open_keeping(folder: &Path) -> Result<StateStore, StateError> {
+    let mut options = FjallOptions::default();
+    options.memtable_bytes = 0;
+    let storage = Arc::new(FjallStorage::open_with(folder, options)?);
+    let keep = StoreOptions::keeping(NonZeroU64::new(KEEP).unwrap());
+    StateStore::open_with(storage, Arc::new(Sequential), keep)
+}
+
+#[test]
+fn a_store_that_is_killed_while_it_undoes_and_prunes_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED + 1);
+    let mut tips = Vec::new();
+    for cycle in 0..CYCLES {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::wandering_process", "--nocapture"])
+            .env(WANDERING, folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(rng.random_range(20_000..300_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = open_keeping(folder.path()).unwrap();
+        let tip = store.tip().map(|tip| tip.height.0);
+        let chain = grown_to(tip);
+        assert_eq!(store.tip(), chain.tip(), "cycle {cycle}");
+        for block in &chain.blocks {
+            let height = block.tip.height;
+            if height < store.horizon() {
+                continue;
+            }
+            let bytes = store.block_bytes(height).unwrap();
+            assert_eq!(bytes.as_ref(), Some(&block.block_bytes), "cycle {cycle}");
+            for key in (0..chain.keys).step_by(9) {
+                let key = key.to_be_bytes();
+                let read = store.read_at(height, &key).unwrap();
+                let expected = block.values.get(&RawKey::from_bytes(key.to_vec()));
+                assert_eq!(read.as_ref(), expected, "cycle {cycle}, block {height}");
+            }
+        }
+        tips.extend(tip);
+    }
+    println!("{CYCLES} cycles ended at blocks {tips:?}");
 }
 
 #[test]

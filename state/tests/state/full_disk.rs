@@ -6,7 +6,7 @@ use ordlane_primitives::{BlockHeight, ErrorCode};
 use ordlane_state::{FjallStorage, StateError};
 
 use crate::{
-    chain::{Chain, assert_equal, open},
+    chain::{Chain, assert_equal, large_receipts, open},
     folder::open_folder,
 };
 
@@ -60,8 +60,8 @@ fn a_full_disk_is_a_typed_error_and_loses_nothing() {
     let mut before = chain.clone();
     let error = loop {
         let mut block = chain.next_block();
-        block.receipts_bytes = vec![7; 100_000];
-        chain.blocks.last_mut().unwrap().receipts_bytes = block.receipts_bytes.clone();
+        block.receipts = large_receipts(100_000);
+        chain.blocks.last_mut().unwrap().receipts = block.receipts.clone();
         match store.commit(block) {
             Ok(()) => before = chain.clone(),
             Err(error) => break error,

@@ -6,10 +6,16 @@ mod chain;
 mod crash;
 #[cfg(feature = "fjall")]
 mod damage;
+mod faulty;
 #[cfg(feature = "fjall")]
 mod folder;
 #[cfg(feature = "fjall")]
 mod full_disk;
 mod golden;
+mod history;
+mod index;
+mod prune;
+mod rollback;
 mod store;
 mod tree;
+mod upgrade;
