@@ -11,5 +11,6 @@ mod folder;
 #[cfg(feature = "fjall")]
 mod full_disk;
 mod golden;
+mod multi;
 mod store;
 mod tree;
