@@ -50,5 +50,9 @@ pub const MAX_MULTI_PROOF_SIBLINGS: usize = 24 * 1024 * 1024;
 /// Largest encoded multiproof in bytes.
 pub const MAX_MULTI_PROOF_BYTES: usize =
     4 + MAX_MULTI_PROOF_ENDS * (2 + 1 + 64) + 4 + MAX_MULTI_PROOF_SIBLINGS * 32;
+/// Most keys of the state in one block's witness.
+pub const MAX_WITNESS_ENTRIES: usize = MAX_MULTI_PROOF_ENDS;
+/// Largest witness of a block in bytes (2 GiB).
+pub const MAX_WITNESS_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// The total supply of a chain stays below this amount (2^127), so that sums of two balances fit in 128 bits.
 pub const MAX_TOTAL_SUPPLY: u128 = 1 << 127;
