@@ -55,10 +55,12 @@ mod layer;
 mod precheck;
 mod prove;
 mod query;
+mod run;
 mod seal;
 mod stages;
 mod trace;
 mod verify;
+mod witness;
 
 pub use build::{Built, LeftOut};
 pub use builder::EngineBuilder;
@@ -74,3 +76,4 @@ pub use ordlane_state as state;
 pub use query::{StateView, TransactionRecord};
 pub use stages::Stages;
 pub use trace::{BlockTrace, HotField, TransactionTrace};
+pub use witness::{MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness};

@@ -91,6 +91,16 @@ impl BlockWitness {
         codec::decode(body)
     }
 
+    /// The size of the encoding without its checksum, in bytes.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        let mut size = Size(0);
+        // Counting never fails, and neither does what is bounded.
+        let written = self.serialize(&mut size);
+        debug_assert!(written.is_ok(), "a bounded value has an encoding");
+        size.0
+    }
+
     /// The entries as the proof wants them.
     #[must_use]
     pub fn items(&self) -> Vec<KeyValue<'_>> {
@@ -98,6 +108,20 @@ impl BlockWitness {
             .iter()
             .map(|entry| (entry.key.as_bytes(), entry.value.as_deref()))
             .collect()
+    }
+}
+
+/// Counts what is written to it.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -20,3 +20,4 @@ mod mutated;
 mod questions;
 mod support;
 mod trace;
+mod witness;

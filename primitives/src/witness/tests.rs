@@ -51,6 +51,7 @@ fn witness() -> BlockWitness {
 fn a_witness_round_trips_through_its_bytes() {
     let bytes = witness().to_bytes();
     assert_eq!(BlockWitness::from_bytes(&bytes).unwrap(), witness());
+    assert_eq!(witness().encoded_bytes(), bytes.len() - CHECKSUM_BYTES);
 }
 
 #[test]
