@@ -13,6 +13,8 @@ mod proof_json;
 mod prove;
 mod report;
 mod verify_proof;
+mod verify_witness;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ enum Command {
     Execute(execute::Args),
     Prove(prove::Args),
     VerifyProof(verify_proof::Args),
+    Witness(witness::Args),
+    VerifyWitness(verify_witness::Args),
     Inspect(inspect::Args),
     Completions(completions::Args),
 }
@@ -64,6 +68,8 @@ fn main() -> ExitCode {
         Command::Execute(args) => execute::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::VerifyProof(args) => verify_proof::run(&args),
+        Command::Witness(args) => witness::run(&args),
+        Command::VerifyWitness(args) => verify_witness::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
