@@ -171,10 +171,11 @@ impl BorshDeserialize for BlockWitness {
         let mut entries: Vec<WitnessEntry> = Vec::new();
         for _ in 0..count {
             let entry = WitnessEntry::deserialize_reader(reader)?;
-            if entries.last().is_some_and(|last| last.key >= entry.key) {
+            let ascends = entries.last().is_none_or(|last| last.key < entry.key);
+            if entry.key.as_bytes().is_empty() || !ascends {
                 return Err(DecodeCause::NotCanonical {
                     field: "entries",
-                    rule: "keys ascend strictly",
+                    rule: "keys are not empty and ascend strictly",
                 }
                 .into());
             }

@@ -16,6 +16,8 @@ use ordlane::{
 use ordlane_testkit::{
     golden::committed_chain,
     mutation::mutate,
+    oracle::Oracle,
+    oracle_witness,
     workload::{Distribution, Workload},
 };
 use rand_chacha::{
@@ -83,6 +85,20 @@ fn every_block_of_the_committed_chain_verifies_from_its_witness_alone() {
             .map(|change| (change.key, change.old))
             .collect();
         assert_eq!(undone, diff.entries());
+    }
+}
+
+#[test]
+fn a_witness_holds_what_the_oracle_says_that_the_block_touches() {
+    let (engine, blocks) = golden_engine(2);
+    let mut oracle = Oracle::new(&committed_chain().genesis);
+    for block in &blocks {
+        let mut context = oracle.next_context(block.header.proposer);
+        context.timestamp_ms = block.header.timestamp_ms;
+        let result = oracle.execute(&context, &block.transactions);
+        let expected = oracle_witness::witness(&oracle, &result);
+        assert_eq!(engine.witness(block.header.number).unwrap(), expected);
+        oracle.commit(&result);
     }
 }
 
