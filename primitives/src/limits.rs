@@ -48,8 +48,12 @@ pub const MAX_MULTI_PROOF_ENDS: usize = 4 * 1024 * 1024;
 /// Most siblings in one multiproof.
 pub const MAX_MULTI_PROOF_SIBLINGS: usize = 24 * 1024 * 1024;
 /// Largest encoded multiproof in bytes.
-pub const MAX_MULTI_PROOF_BYTES: usize =
-    4 + MAX_MULTI_PROOF_ENDS * (2 + 1 + 64) + 4 + MAX_MULTI_PROOF_SIBLINGS * 32;
+pub const MAX_MULTI_PROOF_BYTES: usize = 4
+    + MAX_MULTI_PROOF_ENDS * 3
+    + 4
+    + MAX_MULTI_PROOF_ENDS * 64
+    + 4
+    + MAX_MULTI_PROOF_SIBLINGS * 32;
 /// Most keys of the state in one block's witness.
 pub const MAX_WITNESS_ENTRIES: usize = MAX_MULTI_PROOF_ENDS;
 /// Largest witness of a block in bytes (2 GiB).

@@ -19,7 +19,7 @@ use crate::{
 
 mod multi;
 
-pub use multi::{EndNode, KeyValue, MultiProof, PathEnd};
+pub use multi::{EndNode, KeyValue, MultiProof, OtherLeaf, PathEnd};
 
 /// What the path of a key ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

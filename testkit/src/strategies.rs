@@ -13,7 +13,7 @@ use ordlane_primitives::{
         MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_EVENT_TOPICS, MAX_EXTRA_BYTES, MAX_MEMO_BYTES,
         MAX_POLICY_KEYS, MAX_RAW_KEY_BYTES, MAX_TREE_DEPTH, MAX_TX_BYTES,
     },
-    proof::{EndNode, MultiProof, PathEnd, StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -277,11 +277,17 @@ pub fn state_proof() -> impl Strategy<Value = StateProof> {
 
 /// A proof of many keys that is valid in form; it proves nothing.
 pub fn multi_proof() -> impl Strategy<Value = MultiProof> {
-    let other = (hash(), hash()).prop_map(|(path, value_hash)| EndNode::Other { path, value_hash });
-    let node = prop_oneof![Just(EndNode::Empty), Just(EndNode::Own), other];
+    let other = (hash(), hash()).prop_map(|(path, value_hash)| OtherLeaf { path, value_hash });
+    let node = select(vec![EndNode::Empty, EndNode::Own, EndNode::Other]);
     let end = (0..=256_u16, node).prop_map(|(depth, node)| PathEnd { depth, node });
-    (vec(end, 0..SOME_ITEMS), vec(hash(), 0..SOME_ITEMS))
-        .prop_map(|(ends, siblings)| MultiProof::new(ends, siblings).expect("within the limits"))
+    (
+        vec(end, 0..SOME_ITEMS),
+        vec(other, 0..SOME_ITEMS),
+        vec(hash(), 0..SOME_ITEMS),
+    )
+        .prop_map(|(ends, others, siblings)| {
+            MultiProof::new(ends, others, siblings).expect("within the limits")
+        })
 }
 
 /// A witness that is valid in form; it proves nothing.

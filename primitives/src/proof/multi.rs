@@ -5,7 +5,7 @@
 //!
 //! The verifier walks the tree from the root along the paths of its keys, left before right. Where no key lies on one
 //! side of a node, that side's hash is the next sibling; where the walk reaches the depth of the next end, it stops there.
-//! So ends and siblings need no position but their order. What the keys themselves give, paths and values of those that
+//! So the parts need no position but their order. What the keys themselves give, paths and values of those that
 //! are present, is not in the proof.
 //!
 //! Invariants: for a set of keys and a tree there is one proof. No hash in it can be computed from the others or from the
@@ -24,7 +24,7 @@
 //! // A tree with one leaf: every path ends in it.
 //! let root = tree::leaf_node(&tree::path_of(b"a"), &tree::value_hash(b"1"));
 //! let ends = vec![PathEnd { depth: 0, node: EndNode::Own }];
-//! let proof = MultiProof::new(ends, vec![])?;
+//! let proof = MultiProof::new(ends, vec![], vec![])?;
 //! let items: [(&[u8], Option<&[u8]>); 2] = [(b"a", Some(b"1")), (b"b", None)];
 //! proof.verify(&root, &items)?;
 //! let after = proof.verify_update(&root, &items, &[(b"a", None)])?;
@@ -59,16 +59,19 @@ pub enum EndNode {
     /// The leaf of one of them; the others are absent.
     Own,
     /// The leaf of a key that was not asked for and shares the path down to here: all of them are absent.
-    Other {
-        /// The leaf's full path.
-        path: Hash,
-        /// The hash of the leaf's value.
-        value_hash: Hash,
-    },
+    Other,
 }
 
-/// Where the paths of some neighbouring keys end: `depth` (2 bytes), a byte for the kind, and for another key's leaf its
-/// path and the hash of its value.
+/// The leaf of a key that was not asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct OtherLeaf {
+    /// Its full path.
+    pub path: Hash,
+    /// The hash of its value.
+    pub value_hash: Hash,
+}
+
+/// Where the paths of some neighbouring keys end: `depth` (2 bytes) and a byte for the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathEnd {
     /// How many nodes lie above, 0 to 256.
@@ -77,11 +80,12 @@ pub struct PathEnd {
     pub node: EndNode,
 }
 
-/// The proof of many keys: the ends of their paths, and the hashes beside the paths that are not ends themselves, both
-/// in the order of the walk, which is ascending by path.
+/// The proof of many keys: the ends of their paths, the leaves of other keys at such ends, and the hashes beside the paths
+/// that are not ends themselves, each list in the order of the walk, which is ascending by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct MultiProof {
     ends: Bounded<PathEnd, MAX_MULTI_PROOF_ENDS>,
+    others: Bounded<OtherLeaf, MAX_MULTI_PROOF_ENDS>,
     siblings: Bounded<Hash, MAX_MULTI_PROOF_SIBLINGS>,
 }
 
@@ -90,13 +94,25 @@ impl MultiProof {
     ///
     /// # Errors
     /// [`ProofError::TooLarge`] when there are more of them than the encoding allows.
-    pub fn new(ends: Vec<PathEnd>, siblings: Vec<Hash>) -> Result<Self, ProofError> {
+    pub fn new(
+        ends: Vec<PathEnd>,
+        others: Vec<OtherLeaf>,
+        siblings: Vec<Hash>,
+    ) -> Result<Self, ProofError> {
         let too_large = ProofError::TooLarge {
             ends: ends.len(),
             siblings: siblings.len(),
         };
-        match (Bounded::new(ends), Bounded::new(siblings)) {
-            (Ok(ends), Ok(siblings)) => Ok(Self { ends, siblings }),
+        match (
+            Bounded::new(ends),
+            Bounded::new(others),
+            Bounded::new(siblings),
+        ) {
+            (Ok(ends), Ok(others), Ok(siblings)) => Ok(Self {
+                ends,
+                others,
+                siblings,
+            }),
             _ => Err(too_large),
         }
     }
@@ -117,6 +133,12 @@ impl MultiProof {
     #[must_use]
     pub fn ends(&self) -> &[PathEnd] {
         &self.ends
+    }
+
+    /// The leaves of other keys at ends that are such, ascending.
+    #[must_use]
+    pub fn others(&self) -> &[OtherLeaf] {
+        &self.others
     }
 
     /// The hashes beside the paths, in the order of the walk.
@@ -155,14 +177,10 @@ impl MultiProof {
 impl BorshSerialize for PathEnd {
     fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
         self.depth.serialize(writer)?;
-        match &self.node {
+        match self.node {
             EndNode::Empty => writer.write_all(&[0]),
             EndNode::Own => writer.write_all(&[1]),
-            EndNode::Other { path, value_hash } => {
-                writer.write_all(&[2])?;
-                path.serialize(writer)?;
-                value_hash.serialize(writer)
-            }
+            EndNode::Other => writer.write_all(&[2]),
         }
     }
 }
@@ -181,10 +199,7 @@ impl BorshDeserialize for PathEnd {
         let node = match u8::deserialize_reader(reader)? {
             0 => EndNode::Empty,
             1 => EndNode::Own,
-            2 => EndNode::Other {
-                path: Hash::deserialize_reader(reader)?,
-                value_hash: Hash::deserialize_reader(reader)?,
-            },
+            2 => EndNode::Other,
             value => {
                 return Err(DecodeCause::UnknownDiscriminant {
                     field: "end of a path",
@@ -199,7 +214,7 @@ impl BorshDeserialize for PathEnd {
 
 impl Canonical for MultiProof {
     const NAME: &'static str = "multiproof";
-    const MIN_BYTES: usize = 4 + 4;
+    const MIN_BYTES: usize = 4 + 4 + 4;
     const MAX_BYTES: usize = MAX_MULTI_PROOF_BYTES;
 }
 

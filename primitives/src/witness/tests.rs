@@ -43,7 +43,12 @@ fn witness() -> BlockWitness {
             entry(b"b", None),
             entry(b"c", Some(b"")),
         ],
-        proof: MultiProof::new(vec![PathEnd { depth: 1, node }], vec![Hash([2; 32])]).unwrap(),
+        proof: MultiProof::new(
+            vec![PathEnd { depth: 1, node }],
+            vec![],
+            vec![Hash([2; 32])],
+        )
+        .unwrap(),
     }
 }
 

@@ -7,7 +7,7 @@ use ordlane_primitives::{
     Hash,
     batch::Sequential,
     codec::{decode, encode},
-    proof::{EndNode, KeyValue, MultiProof, PathEnd, ProofError, StateProof},
+    proof::{EndNode, KeyValue, MultiProof, OtherLeaf, PathEnd, ProofError, StateProof},
     tree,
 };
 use ordlane_state::{LeafChange, StateError, Tree};
@@ -140,7 +140,8 @@ fn parts_that_are_missing_spare_or_in_another_order_are_refused() {
         let proof = prove(&tree, &keys);
         let (ends, siblings) = (proof.ends().to_vec(), proof.siblings().to_vec());
         let refused = |ends: &[PathEnd], siblings: &[Hash]| {
-            let damaged = MultiProof::new(ends.to_vec(), siblings.to_vec()).unwrap();
+            let damaged =
+                MultiProof::new(ends.to_vec(), proof.others().to_vec(), siblings.to_vec()).unwrap();
             assert!(damaged == proof || damaged.verify(&root, &items).is_err());
         };
         for at in 0..ends.len() {
@@ -151,6 +152,20 @@ fn parts_that_are_missing_spare_or_in_another_order_are_refused() {
             for damaged in [fewer, more, other] {
                 refused(&damaged, &siblings);
             }
+        }
+        let mut others = proof.others().to_vec();
+        for other in [tree::EMPTY, root].map(|path| OtherLeaf {
+            path,
+            value_hash: root,
+        }) {
+            others.push(other);
+            let more = MultiProof::new(ends.clone(), others.clone(), siblings.clone());
+            assert!(more.unwrap().verify(&root, &items).is_err());
+            others.pop();
+        }
+        if others.pop().is_some() {
+            let fewer = MultiProof::new(ends.clone(), others, siblings.clone());
+            assert!(fewer.unwrap().verify(&root, &items).is_err());
         }
         for at in 0..siblings.len() {
             let mut fewer = siblings.clone();

@@ -10,7 +10,7 @@ use ordlane_primitives::{
     codec::{Bounded, encode},
     hash::Domain,
     list::{self, ListKind},
-    proof::{EndNode, MultiProof, PathEnd, StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
     tree,
 };
 use serde_json::{Map, Value, json};
@@ -248,13 +248,18 @@ fn receipt(status: ReceiptStatus) -> Receipt {
 }
 
 fn multi_proof() -> MultiProof {
-    let other = EndNode::Other {
+    let other = OtherLeaf {
         path: Hash([3; 32]),
         value_hash: Hash([4; 32]),
     };
-    let ends = [(2, EndNode::Own), (256, other), (3, EndNode::Empty)];
+    let ends = [
+        (2, EndNode::Own),
+        (256, EndNode::Other),
+        (3, EndNode::Empty),
+    ];
     let ends = ends.map(|(depth, node)| PathEnd { depth, node });
-    MultiProof::new(ends.to_vec(), vec![Hash([1; 32]), Hash::ZERO]).expect("a few parts")
+    MultiProof::new(ends.to_vec(), vec![other], vec![Hash([1; 32]), Hash::ZERO])
+        .expect("a few parts")
 }
 
 fn proofs() -> [StateProof; 2] {

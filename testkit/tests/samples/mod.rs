@@ -3,7 +3,7 @@
 use ordlane_primitives::{
     Address, Amount, Block, Event, Gas, Hash, Receipt, ReceiptStatus, ReturnData,
     codec::{Bounded, encode},
-    proof::{EndNode, MultiProof, PathEnd, StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
 };
 use ordlane_testkit::{
     oracle::Oracle,
@@ -60,12 +60,14 @@ impl Samples {
                 value_hash: Hash([2; 32]),
             },
         };
-        let node = EndNode::Other {
+        let other = OtherLeaf {
             path: Hash([1; 32]),
             value_hash: Hash([2; 32]),
         };
-        let ends = [EndNode::Own, EndNode::Empty, node].map(|node| PathEnd { depth: 9, node });
-        let multi_proof = MultiProof::new(ends.to_vec(), vec![Hash([3; 32]); 9]).unwrap();
+        let ends =
+            [EndNode::Own, EndNode::Empty, EndNode::Other].map(|node| PathEnd { depth: 9, node });
+        let multi_proof =
+            MultiProof::new(ends.to_vec(), vec![other; 2], vec![Hash([3; 32]); 9]).unwrap();
         Self {
             transactions: block.transactions.clone(),
             header: encode(&block.header),

@@ -1,6 +1,6 @@
 //! From the proofs of single paths to one of many.
 
-use super::{EndNode, MultiProof, PathEnd};
+use super::{EndNode, MultiProof, OtherLeaf, PathEnd};
 use crate::{
     Hash,
     proof::{ProofError, StateProof, Terminal},
@@ -18,17 +18,19 @@ where
     let mut parts = Parts {
         prove,
         ends: Vec::new(),
+        others: Vec::new(),
         siblings: Vec::new(),
     };
     let first = paths.first().ok_or(ProofError::NoKeys)?;
     let proof = (parts.prove)(first)?;
     parts.subtree(&paths, 0, &proof)?;
-    Ok(MultiProof::new(parts.ends, parts.siblings)?)
+    Ok(MultiProof::new(parts.ends, parts.others, parts.siblings)?)
 }
 
 struct Parts<P> {
     prove: P,
     ends: Vec<PathEnd>,
+    others: Vec<OtherLeaf>,
     siblings: Vec<Hash>,
 }
 
@@ -41,8 +43,7 @@ impl<P> Parts<P> {
     {
         let level = usize::from(depth);
         let Some(sibling) = proof.siblings.get(level) else {
-            let node = end_node(paths, proof);
-            self.ends.push(PathEnd { depth, node });
+            self.end(paths, depth, proof);
             return Ok(());
         };
         let below = depth.saturating_add(1);
@@ -63,12 +64,16 @@ impl<P> Parts<P> {
             }
         }
     }
-}
 
-fn end_node(paths: &[Hash], proof: &StateProof) -> EndNode {
-    match proof.terminal {
-        Terminal::Empty => EndNode::Empty,
-        Terminal::Leaf { path, .. } if paths.binary_search(&path).is_ok() => EndNode::Own,
-        Terminal::Leaf { path, value_hash } => EndNode::Other { path, value_hash },
+    fn end(&mut self, paths: &[Hash], depth: u16, proof: &StateProof) {
+        let node = match proof.terminal {
+            Terminal::Empty => EndNode::Empty,
+            Terminal::Leaf { path, .. } if paths.binary_search(&path).is_ok() => EndNode::Own,
+            Terminal::Leaf { path, value_hash } => {
+                self.others.push(OtherLeaf { path, value_hash });
+                EndNode::Other
+            }
+        };
+        self.ends.push(PathEnd { depth, node });
     }
 }

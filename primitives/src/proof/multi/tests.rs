@@ -26,7 +26,7 @@ fn two_leaves() -> (Hash, MultiProof, [Pair<'static>; 2]) {
         depth: u16::try_from(depth + 1).unwrap(),
         node: EndNode::Own,
     };
-    let proof = MultiProof::new(vec![end; 2], vec![tree::EMPTY; depth]).unwrap();
+    let proof = MultiProof::new(vec![end; 2], vec![], vec![tree::EMPTY; depth]).unwrap();
     (root, proof, [(a, Some(b"1")), (b, Some(b"2"))])
 }
 
@@ -51,7 +51,7 @@ fn a_proof_of_other_keys_or_of_none_is_refused() {
     assert_eq!(proof.verify(&root, &[]), Err(ProofError::NoKeys));
     assert!(proof.verify(&root, &items[..1]).is_err());
     let siblings = [proof.siblings(), &[tree::EMPTY]].concat();
-    let spare = MultiProof::new(proof.ends().to_vec(), siblings).unwrap();
+    let spare = MultiProof::new(proof.ends().to_vec(), vec![], siblings).unwrap();
     assert_eq!(spare.verify(&root, &items), Err(ProofError::Misshapen));
     let twice = [items[0], items[0], items[1]];
     assert_eq!(proof.verify(&root, &twice), Err(ProofError::DuplicateKey));
@@ -89,7 +89,7 @@ fn a_tree_with_a_lone_leaf_below_its_highest_place_is_refused() {
         depth: 1,
         node: EndNode::Own,
     };
-    let proof = MultiProof::new(vec![end], vec![tree::EMPTY]).unwrap();
+    let proof = MultiProof::new(vec![end], vec![], vec![tree::EMPTY]).unwrap();
     assert_eq!(
         proof.verify(&root, &[(b"key", Some(b"1"))]),
         Err(ProofError::NotMinimal)
@@ -100,12 +100,12 @@ fn a_tree_with_a_lone_leaf_below_its_highest_place_is_refused() {
 fn another_leaf_must_be_another_one_and_lie_on_the_path() {
     let value_hash = tree::value_hash(b"1");
     let proof_of = |path, depth| {
-        let node = EndNode::Other { path, value_hash };
-        MultiProof::new(
-            vec![PathEnd { depth, node }],
-            vec![Hash([1; 32]); depth.into()],
-        )
-        .unwrap()
+        let end = PathEnd {
+            depth,
+            node: EndNode::Other,
+        };
+        let other = OtherLeaf { path, value_hash };
+        MultiProof::new(vec![end], vec![other], vec![Hash([1; 32]); depth.into()]).unwrap()
     };
     let path = tree::path_of(b"key");
     let root = tree::leaf_node(&path, &value_hash);
@@ -121,16 +121,16 @@ fn another_leaf_must_be_another_one_and_lie_on_the_path() {
 
 #[test]
 fn lengths_and_depths_above_their_limits_are_refused_before_anything_is_read() {
-    let claims = |ends: u32, siblings: u32| codec::encode(&(ends, siblings));
     let many = u32::MAX;
-    for bytes in [claims(many, 0), claims(0, many)] {
+    for claims in [(many, 0, 0), (0, many, 0), (0, 0, many)] {
+        let bytes = codec::encode(&claims);
         let refused = codec::decode::<MultiProof>(&bytes).unwrap_err();
         assert!(matches!(
             refused.cause,
             DecodeCause::LengthAboveLimit { length, .. } if length == many as usize
         ));
     }
-    let deep = codec::encode(&(1_u32, 257_u16, 0_u8, 0_u32));
+    let deep = codec::encode(&(1_u32, 257_u16, 0_u8, 0_u32, 0_u32));
     let refused = codec::decode::<MultiProof>(&deep).unwrap_err();
     assert!(matches!(
         refused.cause,

@@ -2,7 +2,7 @@
 
 use core::slice;
 
-use super::{EndNode, KeyValue, MultiProof, PathEnd};
+use super::{EndNode, KeyValue, MultiProof, OtherLeaf, PathEnd};
 use crate::{
     Hash,
     limits::MAX_TREE_DEPTH,
@@ -21,10 +21,11 @@ pub(super) fn walk(
     change(&mut keys, changes)?;
     let mut walk = Walk {
         ends: proof.ends.iter(),
+        others: proof.others.iter(),
         siblings: proof.siblings.iter(),
     };
     let top = walk.subtree(&keys, 0)?;
-    if walk.ends.len() > 0 || walk.siblings.len() > 0 {
+    if walk.ends.len() > 0 || walk.others.len() > 0 || walk.siblings.len() > 0 {
         return Err(ProofError::Misshapen);
     }
     if top.before != *root {
@@ -108,6 +109,7 @@ fn change(keys: &mut [Key], changes: &[KeyValue<'_>]) -> Result<(), ProofError> 
 /// What is left of the proof's parts.
 struct Walk<'a> {
     ends: slice::Iter<'a, PathEnd>,
+    others: slice::Iter<'a, OtherLeaf>,
     siblings: slice::Iter<'a, Hash>,
 }
 
@@ -118,7 +120,8 @@ impl Walk<'_> {
         let end_depth = usize::from(end.depth);
         if end_depth == depth {
             self.ends.next();
-            return at_end(end, keys);
+            let other = self.other(end.node)?;
+            return at_end(end, other, keys);
         }
         if end_depth < depth || depth >= MAX_TREE_DEPTH {
             return Err(ProofError::Misshapen);
@@ -128,6 +131,14 @@ impl Walk<'_> {
         let left = self.side(left, below)?;
         let right = self.side(right, below)?;
         join(left, right)
+    }
+
+    /// The other key's leaf at an end that is one.
+    fn other(&mut self, node: EndNode) -> Result<Option<&OtherLeaf>, ProofError> {
+        match node {
+            EndNode::Other => self.others.next().map(Some).ok_or(ProofError::Misshapen),
+            EndNode::Empty | EndNode::Own => Ok(None),
+        }
     }
 
     fn side(&mut self, keys: &[Key], depth: usize) -> Result<Nodes, ProofError> {
@@ -167,30 +178,19 @@ fn above(left: &Hash, right: &Hash) -> Hash {
     rising(left, right).unwrap_or_else(|| internal_node(left, right))
 }
 
-/// The subtree in which the paths of these keys, at least one, end.
-fn at_end(end: &PathEnd, keys: &[Key]) -> Result<Nodes, ProofError> {
+/// The subtree in which the paths of these keys, at least one, end; `other` is its leaf where that is another key's.
+fn at_end(end: &PathEnd, other: Option<&OtherLeaf>, keys: &[Key]) -> Result<Nodes, ProofError> {
     let depth = usize::from(end.depth);
     let mut present = keys.iter().filter_map(|key| key.before);
     let first = present.next();
-    let before = match (&end.node, first) {
+    let before = match (end.node, first) {
+        (EndNode::Empty | EndNode::Other, Some(_)) => return Err(ProofError::Absent),
         (EndNode::Empty, None) => EMPTY,
-        (EndNode::Empty | EndNode::Other { .. }, Some(_)) => return Err(ProofError::Absent),
         (EndNode::Own, None) => return Err(ProofError::Present),
         // There is one leaf, so at most one of the keys is there.
         (EndNode::Own, Some(_)) if present.next().is_some() => return Err(ProofError::Absent),
         (EndNode::Own, Some(leaf)) => leaf,
-        (EndNode::Other { path, value_hash }, None) => {
-            if keys.iter().any(|key| key.path == *path) {
-                return Err(ProofError::Present);
-            }
-            if keys
-                .first()
-                .is_some_and(|key| shared_bits(&key.path, path) < depth)
-            {
-                return Err(ProofError::OffPath);
-            }
-            leaf_node(path, value_hash)
-        }
+        (EndNode::Other, None) => other_leaf(other, depth, keys)?,
     };
     if keys.iter().all(|key| key.before == key.after) {
         return Ok(Nodes::unchanged(before));
@@ -199,14 +199,25 @@ fn at_end(end: &PathEnd, keys: &[Key]) -> Result<Nodes, ProofError> {
         .iter()
         .filter_map(|key| Some((key.path, key.after?)))
         .collect();
-    if let EndNode::Other { path, .. } = end.node {
-        leaves.insert(
-            leaves.partition_point(|(leaf, _)| *leaf < path),
-            (path, before),
-        );
+    if let Some(OtherLeaf { path, .. }) = other {
+        let at = leaves.partition_point(|(leaf, _)| leaf < path);
+        leaves.insert(at, (*path, before));
     }
     let after = grown(&leaves, depth)?;
     Ok(Nodes { before, after })
+}
+
+/// The leaf of another key than these, on their common path.
+fn other_leaf(other: Option<&OtherLeaf>, depth: usize, keys: &[Key]) -> Result<Hash, ProofError> {
+    let OtherLeaf { path, value_hash } = other.ok_or(ProofError::Misshapen)?;
+    if keys.iter().any(|key| key.path == *path) {
+        return Err(ProofError::Present);
+    }
+    let first = keys.first().ok_or(ProofError::Misshapen)?;
+    if shared_bits(&first.path, path) < depth {
+        return Err(ProofError::OffPath);
+    }
+    Ok(leaf_node(path, value_hash))
 }
 
 /// The subtree at `depth` of these leaves, paths and nodes, strictly ascending. Paths part within their 256 bits.
