@@ -12,5 +12,6 @@ mod folder;
 mod full_disk;
 mod golden;
 mod multi;
+mod nomt_proofs;
 mod store;
 mod tree;
