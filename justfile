@@ -32,10 +32,11 @@ loom:
 shuttle:
     RUSTFLAGS="--cfg shuttle" cargo test --locked --release -p ordlane-scheduler --lib --target-dir target/shuttle proofs
 
-# A million mutated transactions through decode, admit and verify, and through decode alone
+# A million mutated transactions through decode, admit and verify, and through decode alone; a million flips of proofs
 mutations:
     cargo test --locked --release -p ordlane --test engine mutated -- --nocapture
     cargo test --locked --release -p ordlane-testkit --test decode
+    cargo test --locked --release -p ordlane-state --test state multi -- --ignored --nocapture
 
 # A million random signatures on every tier, beside ed25519-zebra
 signatures:

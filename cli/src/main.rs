@@ -14,6 +14,8 @@ mod proof_json;
 mod prove;
 mod report;
 mod verify_proof;
+mod verify_witness;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,8 @@ enum Command {
     Execute(execute::Args),
     Prove(prove::Args),
     VerifyProof(verify_proof::Args),
+    Witness(witness::Args),
+    VerifyWitness(verify_witness::Args),
     Inspect(inspect::Args),
     Db(db::Args),
     Completions(completions::Args),
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Command::Execute(args) => execute::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::VerifyProof(args) => verify_proof::run(&args),
+        Command::Witness(args) => witness::run(&args),
+        Command::VerifyWitness(args) => verify_witness::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Db(args) => db::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -301,6 +301,65 @@ fn a_kept_chain_can_be_inspected_proven_and_executed_again() {
     execute_again(folder.path(), data, &tip);
 }
 
+#[test]
+fn a_witness_verifies_without_its_chain_and_a_damaged_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("chain");
+    demo(&data);
+    let data = data.to_str().unwrap();
+    let file = folder.path().join("w.bin");
+    let file = file.to_str().unwrap();
+    for height in ["1", "2", "3"] {
+        let block = json(&["inspect", "--data", data, "--json", "block", height]);
+        let written = json(&["witness", "--data", data, height, "-o", file, "--json"]);
+        let piped = ordlane(&["witness", "--data", data, height]);
+        assert!(piped.status.success());
+        assert_eq!(piped.stdout, fs::read(file).unwrap());
+        assert_eq!(written["bytes"], piped.stdout.len());
+        let verified = json(&["verify-witness", file, "--json"]);
+        for key in [
+            "height",
+            "hash",
+            "state_root",
+            "txs",
+            "failed_txs",
+            "gas_used",
+        ] {
+            assert_eq!(verified[key], block[key], "{key}");
+        }
+        assert_eq!(verified["verified"], true);
+        let hash = block["hash"].as_str().unwrap();
+        assert!(
+            ordlane(&["verify-witness", file, "--hash", hash])
+                .status
+                .success()
+        );
+    }
+    let other = failure(&["verify-witness", file, "--hash", &"00".repeat(32)], 1);
+    assert!(other.contains("is refused: it is of block"), "{other}");
+    let none = failure(&["witness", "--data", data, "4", "-o", file], 1);
+    assert!(none.contains("there is no block 4"), "{none}");
+    let genesis = failure(&["witness", "--data", data, "0", "-o", file], 1);
+    assert!(genesis.contains("the genesis block has no witness"));
+    assert!(
+        ordlane(&["verify-witness", file]).status.success(),
+        "it was left as it is"
+    );
+
+    let mut bytes = fs::read(file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, &bytes).unwrap();
+    for arguments in [
+        &["verify-witness", file][..],
+        &["verify-witness", file, "--json"],
+    ] {
+        let refused = failure(arguments, 1);
+        assert!(refused.contains("is refused"), "{refused}");
+        assert_eq!(refused.lines().count(), 1);
+    }
+}
+
 /// Executes the block files into a second folder, in order and out of order.
 fn execute_again(folder: &Path, data: &str, tip: &Value) {
     let second = folder.join("second");

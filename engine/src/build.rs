@@ -5,8 +5,9 @@ use ordlane_primitives::{BlockHash, TxBytes, limits::MAX_BLOCK_TXS};
 use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed,
     admit::Rules,
-    engine::{Parent, Prepared},
+    engine::Parent,
     execute::{FieldVm, OnInvalid, Ran, Refusal, Transition},
+    run::Prepared,
     stages::Stopwatch,
 };
 
@@ -72,7 +73,7 @@ impl Engine {
             let (count, limit) = (candidates.len(), MAX_BLOCK_TXS);
             return Err(BlockError::TooManyTransactions { count, limit }.into());
         }
-        let mut prepared = self.prepare(rules, candidates);
+        let mut prepared = self.workers().prepare(rules, candidates);
         let mut watch = Stopwatch::start();
         let mut ran = self.run_without_panics(vm, parent, rules, &mut prepared)?;
         let Prepared {

@@ -3,25 +3,19 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use ordlane_gpu_kernels::Dispatcher;
-use ordlane_primitives::{
-    Block, BlockHash, BlockHeader, ChainParams, Gas, Hash, RawKey, TxBytes, TxId, codec,
-};
+use ordlane_primitives::{Block, BlockHash, BlockHeader, Gas, Hash, TxBytes, TxId};
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
     BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
-    ValidationError,
-    admit::{Rules, admit},
-    decode::Decoded,
-    execute::{self, OnInvalid, ParentState, Ran, Refusal, Runner, Transition},
+    admit::Rules,
+    execute::{ParentState, Ran, Runner},
     layer::{Layer, Layers},
+    run::{self, Workers},
     seal,
     stages::Stopwatch,
-    verify::{Verified, verify},
+    verify::Verified,
 };
-
-/// Transactions per task when they are decoded.
-const DECODES_PER_TASK: usize = 64;
 
 /// Executes, commits and proves the blocks of one chain over one store.
 ///
@@ -53,16 +47,6 @@ pub(crate) struct Parent<'a> {
     pub(crate) tree: Tree,
     pub(crate) state: ParentState<'a>,
     _durable: RwLockReadGuard<'a, Durable>,
-}
-
-/// The transactions of a block on their way: what is still in, and what was left out and why.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) verified: Vec<Verified>,
-    /// The position of each in what the caller gave.
-    pub(crate) positions: Vec<usize>,
-    pub(crate) left_out: Vec<(usize, Refusal)>,
-    pub(crate) stages: Stages,
 }
 
 impl Engine {
@@ -102,44 +86,14 @@ impl Engine {
         transactions: &[TxBytes],
         transactions_root: Option<Hash>,
     ) -> Result<Executed, EngineError> {
-        let limit = rules.params.max_block_txs as usize;
-        if transactions.len() > limit {
-            return Err(BlockError::TooManyTransactions {
-                count: transactions.len(),
-                limit,
-            }
-            .into());
-        }
-        let limit = u64::from(rules.params.max_block_bytes);
-        let bytes = transactions
-            .iter()
-            .map(execute::block_bytes)
-            .fold(0, u64::saturating_add);
-        if bytes > limit {
-            return Err(BlockError::TooManyBytes { bytes, limit }.into());
-        }
-        let prepared = self.prepare(rules, transactions);
-        if let Some((index, Refusal::Invalid(source))) = prepared.left_out.into_iter().next() {
-            return Err(BlockError::InvalidTransaction { index, source }.into());
-        }
-        let mut watch = Stopwatch::start();
-        let mut stages = prepared.stages;
-        let vm = Transition {
-            schedule: rules.schedule,
-        };
-        let ran = self.runner.run(
-            &vm,
-            &parent.state,
-            &prepared.verified,
-            rules,
-            OnInvalid::Refuse,
-        )?;
-        stages.execute = watch.lap();
+        let (verified, ran, stages) =
+            self.workers()
+                .run_block(rules, &parent.state, transactions)?;
         self.seal(
             parent,
             rules,
             context,
-            prepared.verified,
+            verified,
             ran,
             transactions_root,
             stages,
@@ -194,79 +148,20 @@ impl Engine {
         parent: &Parent<'_>,
         context: &BlockContext,
     ) -> Result<Rules, EngineError> {
-        if context.timestamp_ms <= parent.header.timestamp_ms {
-            return Err(BlockError::Timestamp {
-                parent: parent.header.timestamp_ms,
-                got: context.timestamp_ms,
-            }
-            .into());
-        }
+        run::check_timestamp(context.timestamp_ms, &parent.header)?;
         self.rules_for(parent)
     }
 
     /// The rules for the block after `parent`, from the parent's state.
     pub(crate) fn rules_for(&self, parent: &Parent<'_>) -> Result<Rules, EngineError> {
-        let height = execute::height_above(parent.head.height)?;
-        let what = "chain parameters";
-        let bytes = parent
-            .state
-            .value(&RawKey::params())?
-            .ok_or(SystemError::Corrupt { what, source: None })?;
-        let params: ChainParams = codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
-            what,
-            source: Some(source),
-        })?;
-        let schedule = params.schedule().map_err(SystemError::Genesis)?;
-        Ok(Rules {
-            params,
-            schedule,
-            height,
-        })
+        run::rules_above(parent.head.height, &parent.state)
     }
 
-    /// Stages 1 to 3: decode, admit, verify. Positions stay the same.
-    pub(crate) fn checked(
-        &self,
-        rules: &Rules,
-        transactions: &[TxBytes],
-    ) -> (Vec<Result<Verified, ValidationError>>, Stages) {
-        let mut watch = Stopwatch::start();
-        let mut stages = Stages::default();
-        let admitted = tracing::debug_span!("decode").in_scope(|| {
-            self.dispatcher
-                .lanes()
-                .map_chunks(transactions, DECODES_PER_TASK, |part| {
-                    let decode = |bytes: &TxBytes| {
-                        Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules))
-                    };
-                    part.iter().map(decode).collect()
-                })
-        });
-        stages.decode = watch.lap();
-        let outcomes =
-            tracing::debug_span!("verify").in_scope(|| verify(admitted, self.dispatcher.as_ref()));
-        stages.verify = watch.lap();
-        (outcomes, stages)
-    }
-
-    /// Parts the transactions that passed the first stages from those that did not.
-    pub(crate) fn prepare(&self, rules: &Rules, transactions: &[TxBytes]) -> Prepared {
-        let (outcomes, stages) = self.checked(rules, transactions);
-        let (mut verified, mut positions, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, outcome) in outcomes.into_iter().enumerate() {
-            match outcome {
-                Ok(tx) => {
-                    verified.push(tx);
-                    positions.push(position);
-                }
-                Err(error) => left_out.push((position, error.into())),
-            }
-        }
-        Prepared {
-            verified,
-            positions,
-            left_out,
-            stages,
+    /// Who does the work of the first stages.
+    pub(crate) fn workers(&self) -> Workers<'_> {
+        Workers {
+            dispatcher: &self.dispatcher,
+            runner: &self.runner,
         }
     }
 
@@ -307,7 +202,7 @@ impl Engine {
             receipts: &receipts,
             gas_used: Gas(gas_used),
         };
-        let header = seal::header(parent, rules, context, &body, &self.dispatcher);
+        let header = seal::header(&parent.head.hash, rules, context, &body, &self.dispatcher);
         let below = parent.state.layers.first().cloned();
         let layer = Arc::new(Layer::new(
             header.hash(),

@@ -15,7 +15,7 @@ use ordlane_scheduler::{Executor, MemoryFor, Options, RunError, Vm};
 
 use self::field::Credit;
 pub(crate) use self::{
-    base::ParentState,
+    base::{ParentState, RawState},
     collect::{AccountWrites, Collector, OnInvalid, block_bytes},
     field::FieldValue,
     transition::{Outcome, Transition},

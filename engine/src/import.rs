@@ -2,11 +2,10 @@
 
 use std::{fmt::Display, time::Duration};
 
-use ordlane_primitives::{BLOCK_VERSION, Block, BlockHeader, codec};
+use ordlane_primitives::{BLOCK_VERSION, Block, BlockHash, BlockHeader, codec};
 
 use crate::{
-    BlockContext, BlockError, Engine, EngineError, Executed, engine::Parent, seal,
-    stages::Stopwatch,
+    BlockContext, BlockError, Engine, EngineError, Executed, admit::Rules, seal, stages::Stopwatch,
 };
 
 impl Engine {
@@ -44,7 +43,7 @@ impl Engine {
             extra: given.extra.clone(),
         };
         let rules = self.rules(&parent, &context)?;
-        check_before(given, &parent, &rules)?;
+        check_before(given, &parent.head.hash, &rules)?;
         watch.lap();
         let transactions_root = seal::transactions_root(&block.transactions, &self.dispatcher);
         expect_field(
@@ -70,14 +69,14 @@ impl Engine {
 }
 
 /// The fields that are known before anything runs.
-fn check_before(
+pub(crate) fn check_before(
     given: &BlockHeader,
-    parent: &Parent<'_>,
-    rules: &crate::admit::Rules,
+    parent: &BlockHash,
+    rules: &Rules,
 ) -> Result<(), BlockError> {
     expect_field("version", &BLOCK_VERSION, &given.version)?;
     expect_field("chain_id", &rules.params.chain_id, &given.chain_id)?;
-    expect_field("parent_hash", &parent.head.hash, &given.parent_hash)?;
+    expect_field("parent_hash", parent, &given.parent_hash)?;
     expect_field("number", &rules.height, &given.number)?;
     expect_field("gas_limit", &rules.params.block_gas_limit, &given.gas_limit)?;
     expect_field("total_pouw_score", &0, &given.total_pouw_score)?;
@@ -85,7 +84,7 @@ fn check_before(
 }
 
 /// The fields that only execution gives; and, since they are all there is, the whole header.
-fn check_after(given: &BlockHeader, computed: &BlockHeader) -> Result<(), BlockError> {
+pub(crate) fn check_after(given: &BlockHeader, computed: &BlockHeader) -> Result<(), BlockError> {
     expect_field("gas_used", &computed.gas_used, &given.gas_used)?;
     expect_field(
         "receipts_root",
@@ -102,7 +101,7 @@ fn check_after(given: &BlockHeader, computed: &BlockHeader) -> Result<(), BlockE
     expect_field("hash", &computed.hash(), &given.hash())
 }
 
-fn expect_field<T: PartialEq + Display>(
+pub(crate) fn expect_field<T: PartialEq + Display>(
     field: &'static str,
     expected: &T,
     got: &T,

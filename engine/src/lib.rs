@@ -56,11 +56,13 @@ mod layer;
 mod precheck;
 mod prove;
 mod query;
+mod run;
 mod seal;
 mod stages;
 mod trace;
 mod upkeep;
 mod verify;
+mod witness;
 
 pub use build::{Built, LeftOut};
 pub use builder::EngineBuilder;
@@ -77,3 +79,4 @@ pub use ordlane_state as state;
 pub use query::{ReceiptRecord, StateView, TransactionRecord};
 pub use stages::Stages;
 pub use trace::{BlockTrace, HotField, TransactionTrace};
+pub use witness::{MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness};

@@ -20,7 +20,7 @@ impl Engine {
         self.dispatcher.lanes().detached(|| {
             let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
             let rules = self.rules_for(&self.durable_parent(durable))?;
-            let outcomes = self.checked(&rules, transactions).0;
+            let outcomes = self.workers().checked(&rules, transactions).0;
             Ok(outcomes
                 .into_iter()
                 .map(|outcome| outcome.map(|tx| tx.id))

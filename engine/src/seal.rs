@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ordlane_gpu_kernels::{Dispatcher, Lanes};
 use ordlane_primitives::{
-    Account, Address, Amount, BLOCK_VERSION, BlockHeader, FeeRule, Gas, Hash, RawKey, Receipt,
-    TxBytes, codec,
+    Account, Address, Amount, BLOCK_VERSION, BlockHash, BlockHeader, FeeRule, Gas, Hash, RawKey,
+    Receipt, TxBytes, codec,
     list::{self, ListKind},
 };
 use ordlane_state::{Change, Tree, hash_changes};
@@ -13,7 +13,6 @@ use ordlane_state::{Change, Tree, hash_changes};
 use crate::{
     BlockContext, EngineError, SystemError,
     admit::Rules,
-    engine::Parent,
     execute::{AccountWrites, ParentState},
 };
 
@@ -90,9 +89,9 @@ pub(crate) fn transactions_root(transactions: &[TxBytes], dispatcher: &Dispatche
     )
 }
 
-/// The header of a block whose state root is known.
+/// The header of a block on `parent` whose state root is known.
 pub(crate) fn header(
-    parent: &Parent<'_>,
+    parent: &BlockHash,
     rules: &Rules,
     context: &BlockContext,
     body: &Body<'_>,
@@ -115,7 +114,7 @@ pub(crate) fn header(
     BlockHeader {
         version: BLOCK_VERSION,
         chain_id: rules.params.chain_id,
-        parent_hash: parent.head.hash,
+        parent_hash: *parent,
         number: rules.height,
         timestamp_ms: context.timestamp_ms,
         proposer: context.proposer,

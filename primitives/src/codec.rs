@@ -273,6 +273,12 @@ impl<const MAX: usize> BoundedBytes<MAX> {
         check_length("bytes", bytes.len(), MAX)?;
         Ok(Self(bytes))
     }
+
+    /// The bytes, unbounded.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 impl<const MAX: usize> core::ops::Deref for BoundedBytes<MAX> {

@@ -92,11 +92,13 @@ pub enum Domain {
     ListRoot,
     /// The name of an event, as its first topic.
     EventName,
+    /// The encoding of a block's witness: its checksum.
+    Witness,
 }
 
 impl Domain {
     /// Every domain, for tests that all tags differ.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TxId,
         Self::Address,
         Self::BlockHeader,
@@ -108,6 +110,7 @@ impl Domain {
         Self::ComputeReceiptLeaf,
         Self::ListRoot,
         Self::EventName,
+        Self::Witness,
     ];
 
     /// The tag: 16 bytes, ASCII, zero-padded.
@@ -125,6 +128,7 @@ impl Domain {
             Self::ComputeReceiptLeaf => b"ordlane:l-comp\0\0",
             Self::ListRoot => b"ordlane:list\0\0\0\0",
             Self::EventName => b"ordlane:ev-name\0",
+            Self::Witness => b"ordlane:witness\0",
         }
     }
 }

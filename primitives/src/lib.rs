@@ -58,6 +58,7 @@ mod numbers;
 mod receipt;
 mod signing;
 mod transaction;
+mod witness;
 
 pub use account::Account;
 pub use address::{Address, AddressKind};
@@ -74,3 +75,4 @@ pub use transaction::{
     Auth, IndexedSignature, KIND_NAMES, Memo, MultiPolicy, PolicyKeys, PolicySignatures,
     TX_VERSION, Transaction, TransactionPayload, TxBytes, TxKind,
 };
+pub use witness::{BlockWitness, WITNESS_VERSION, WitnessEntry};

@@ -43,5 +43,20 @@ pub const MAX_GENESIS_BYTES: usize = 1024 * 1024 * 1024;
 pub const MAX_TREE_DEPTH: usize = 256;
 /// Largest encoded state proof in bytes.
 pub const MAX_PROOF_BYTES: usize = 4 + MAX_TREE_DEPTH * 32 + 1 + 64;
+/// Most ends of paths in one multiproof.
+pub const MAX_MULTI_PROOF_ENDS: usize = 4 * 1024 * 1024;
+/// Most siblings in one multiproof.
+pub const MAX_MULTI_PROOF_SIBLINGS: usize = 24 * 1024 * 1024;
+/// Largest encoded multiproof in bytes.
+pub const MAX_MULTI_PROOF_BYTES: usize = 4
+    + MAX_MULTI_PROOF_ENDS * 3
+    + 4
+    + MAX_MULTI_PROOF_ENDS * 64
+    + 4
+    + MAX_MULTI_PROOF_SIBLINGS * 32;
+/// Most keys of the state in one block's witness.
+pub const MAX_WITNESS_ENTRIES: usize = MAX_MULTI_PROOF_ENDS;
+/// Largest witness of a block in bytes (2 GiB).
+pub const MAX_WITNESS_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// The total supply of a chain stays below this amount (2^127), so that sums of two balances fit in 128 bits.
 pub const MAX_TOTAL_SUPPLY: u128 = 1 << 127;

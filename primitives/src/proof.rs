@@ -1,6 +1,7 @@
-//! Proofs about single keys of the state, verified with nothing but a root.
+//! Proofs about keys of the state, verified with nothing but a root.
 //!
-//! Purpose: a light client checks that a key has a value, or has none, without a store.
+//! Purpose: a light client checks that a key has a value, or has none, without a store; with a [`MultiProof`] it does so
+//! for many keys at once, and computes the root after they change.
 //!
 //! Source: the tree's rule in [`tree`]; the shape of the argument (a sibling per depth, and what
 //! the path ends in) is that of every sparse Merkle tree.
@@ -15,6 +16,10 @@ use crate::{
     limits::{MAX_PROOF_BYTES, MAX_TREE_DEPTH},
     tree,
 };
+
+mod multi;
+
+pub use multi::{EndNode, KeyValue, MultiProof, OtherLeaf, PathEnd};
 
 /// What the path of a key ends in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +97,26 @@ pub enum ProofError {
     /// The proof shows that the key has a value.
     #[error("the proof shows that the key is present")]
     Present,
+    /// A multiproof was asked about no key; its root alone would show nothing.
+    #[error("a proof of no keys shows nothing")]
+    NoKeys,
+    /// Two of the keys are one.
+    #[error("a key is given twice")]
+    DuplicateKey,
+    /// A key is to change that is not among the proven ones.
+    #[error("a key that is to change is not among the proven ones")]
+    NotCovered,
+    /// The multiproof's ends and siblings are not those that the keys ask for: too few, too many, or at other depths.
+    #[error("the proof does not have the shape that the keys ask for")]
+    Misshapen,
+    /// A multiproof of so many keys has more parts than its encoding allows.
+    #[error("a proof with {ends} ends and {siblings} siblings is too large")]
+    TooLarge {
+        /// How many ends of paths there are.
+        ends: usize,
+        /// How many siblings there are.
+        siblings: usize,
+    },
 }
 
 impl StateProof {

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, path::PathBuf};
 
-use ordlane_primitives::{BlockHash, BlockHeight, ErrorCode, Hash, RawKey};
+use ordlane_primitives::{BlockHash, BlockHeight, ErrorCode, Hash, RawKey, proof::ProofError};
 
 use crate::BlockMark;
 
@@ -167,6 +167,9 @@ pub enum StateError {
         /// The largest size in bytes.
         limit: usize,
     },
+    /// There is no proof of these keys: they are none, or too many.
+    #[error("these keys cannot be proven together")]
+    Unprovable(#[from] ProofError),
     /// The block is larger than the store takes.
     #[error("the block has {size} {what}, at most {limit} are allowed")]
     BlockSize {
@@ -205,6 +208,7 @@ impl StateError {
             | Self::UnsortedChanges { .. }
             | Self::KeySize { .. }
             | Self::ValueSize { .. }
+            | Self::Unprovable(_)
             | Self::BlockSize { .. } => ErrorCode::StorageFailure,
         }
     }

@@ -31,6 +31,7 @@
 
 mod change;
 mod error;
+mod prove_many;
 mod reverse_diff;
 mod storage;
 mod store;

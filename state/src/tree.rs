@@ -303,11 +303,8 @@ impl Tree {
     }
 
     /// Whether this tree comes from what `other`, which is settled, has come to, and can be settled in its place.
-    pub(crate) fn follows(&self, other: &Self) -> Result<(), StateError> {
-        if !Arc::ptr_eq(&self.pages, &other.pages) {
-            return Err(StateError::StaleTree);
-        }
-        self.newer_than(*self.pages.reading()).map(|_| ())
+    pub(crate) fn follows(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pages, &other.pages) && self.newer_than(*self.pages.reading()).is_ok()
     }
 
     /// The settled pages that are not in the store.

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ordlane_testkit::golden;
+use ordlane_primitives::codec::encode;
+use ordlane_testkit::{fuzz, golden, oracle::Oracle, oracle_witness::witness};
 use serde_json::Value;
 
 fn main() -> io::Result<()> {
@@ -18,10 +19,40 @@ fn main() -> io::Result<()> {
             hex::decode(sample["bytes"].as_str().unwrap_or_default()).map_err(io::Error::other)?;
         write(&folder, name, &bytes)?;
     }
+    for (name, keys) in [
+        ("one", &[7][..]),
+        ("absent", &[30]),
+        ("some", &[0, 1, 9, 23, 24, 39]),
+    ] {
+        put(
+            &folder.join("proof_verify"),
+            name,
+            &fuzz::proof_sample(keys),
+        )?;
+    }
     for (name, bytes) in signatures() {
         put(&folder.join("sig_tiers"), name, &bytes)?;
     }
-    Ok(())
+    write_witness(&folder)
+}
+
+/// Writes the witness of the first block of the golden chain.
+fn write_witness(folder: &Path) -> io::Result<()> {
+    let chain = golden::committed_chain();
+    let parent = Oracle::new(&chain.genesis);
+    let Some(block) = chain.blocks.first() else {
+        return Ok(());
+    };
+    let mut context = parent.next_context(block.header.proposer);
+    context.timestamp_ms = block.header.timestamp_ms;
+    let result = parent.execute(&context, &block.transactions);
+    let bytes = encode(&witness(&parent, &result));
+    put(&folder.join("witness_verify"), "block", &bytes)?;
+    put(
+        &folder.join("roundtrip_canonical"),
+        "witness",
+        &[&[9], &bytes[..]].concat(),
+    )
 }
 
 /// Programs of `ordlane_testkit::signatures::batch`, by what they are about.
@@ -91,6 +122,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
         "chain_params" => (None, 5),
         "state_proof_empty" | "state_proof_leaf" => (None, 6),
         "account" => (None, 7),
+        "multi_proof" => (None, 8),
         _ => return Ok(()),
     };
     if let Some(target) = target {

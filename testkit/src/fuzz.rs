@@ -4,13 +4,17 @@
 //! bytes, and panics when a promise of [`codec`] is broken.
 
 use ordlane_primitives::{
-    Account, Block, BlockHeader, ChainParams, Genesis, Receipt, Transaction,
+    Account, Block, BlockHeader, BlockWitness, ChainParams, Genesis, Receipt, Transaction,
     codec::{self, Canonical, DecodeError},
-    proof::StateProof,
+    proof::{MultiProof, StateProof},
     signature,
 };
 
 use crate::workload::{Distribution, Workload};
+
+mod proofs;
+
+pub use proofs::{proof_sample, proof_verify, witness_decode};
 
 /// Decodes, and asserts that whatever is accepted encodes to exactly the input.
 ///
@@ -65,7 +69,7 @@ pub fn roundtrip_canonical(bytes: &[u8]) {
     let Some((which, bytes)) = bytes.split_first() else {
         return;
     };
-    match which % 8 {
+    match which % 10 {
         0 => drop(decode_canonical::<Transaction>(bytes)),
         1 => drop(decode_canonical::<Block>(bytes)),
         2 => drop(decode_canonical::<BlockHeader>(bytes)),
@@ -73,6 +77,8 @@ pub fn roundtrip_canonical(bytes: &[u8]) {
         4 => drop(decode_canonical::<Genesis>(bytes).map(|genesis| genesis.validate())),
         5 => drop(decode_canonical::<ChainParams>(bytes)),
         6 => drop(decode_canonical::<StateProof>(bytes)),
+        8 => drop(decode_canonical::<MultiProof>(bytes)),
+        9 => drop(decode_canonical::<BlockWitness>(bytes)),
         _ => drop(decode_canonical::<Account>(bytes)),
     }
 }

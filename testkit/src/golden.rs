@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     oracle::{Oracle, Outcome},
+    oracle_witness::witness,
     workload::{Distribution, Exponent, Generator, Share, Workload},
 };
 
@@ -160,6 +161,7 @@ fn blocks_of(chain: &Chain) -> Vec<Value> {
         // Keys never go: whoever had an account keeps its nonce.
         let (before, mut changed) = (oracle.state(), result.state());
         changed.retain(|key, value| before.get(key) != Some(value));
+        let witness = witness(&oracle, &result).to_bytes();
         oracle.commit(&result);
         let codes: Vec<u16> = result
             .receipts
@@ -173,6 +175,8 @@ fn blocks_of(chain: &Chain) -> Vec<Value> {
         value["statuses"] = json!(codes);
         value["fees"] = json!(fees.to_string());
         value["changed_keys"] = json!(changed.len());
+        value["witness_len"] = json!(witness.len());
+        value["witness_sha256"] = json!(sha256(&witness).to_string());
         value
     };
     chain.blocks.iter().map(&mut run).collect()

@@ -4,7 +4,9 @@
 //! - [`workload`]: blocks of really signed transactions from a seed;
 //! - [`mutation`]: deterministic damage to bytes;
 //! - [`fuzz`]: what must hold for any input of a decoder;
-//! - `oracle` (feature): the state machine, written a second time, one transaction after another;
+//! - [`state_tree`]: the state tree, written a second time;
+//! - `oracle` (feature): the state machine, written a second time, one transaction after another, and what a witness of a
+//!   block must hold;
 //! - `signatures` (feature `oracle`): batches of signatures from any bytes, and what must be said of them;
 //! - `golden` (feature): fixed blocks and encodings, committed as files that pin every format and root;
 //! - `strategies` (feature): proptest strategies for every type of the wire formats;
@@ -26,7 +28,10 @@ pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 #[cfg(feature = "oracle")]
+pub mod oracle_witness;
+#[cfg(feature = "oracle")]
 pub mod signatures;
+pub mod state_tree;
 #[cfg(feature = "strategies")]
 pub mod strategies;
 #[cfg(feature = "vectors")]

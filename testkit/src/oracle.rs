@@ -95,6 +95,11 @@ impl Oracle {
         self.accounts.iter().map(raw).chain([params]).collect()
     }
 
+    /// What becomes of fees.
+    pub const fn fee_rule(&self) -> FeeRule {
+        self.params.fee_rule
+    }
+
     /// A context for the next block, one second later.
     pub fn next_context(&self, proposer: Address) -> Context {
         BlockHeader {

@@ -3,17 +3,17 @@
 //! Whatever comes out is valid in form: it encodes, and what it encodes to decodes. Transactions are really signed.
 
 use ordlane_primitives::{
-    Account, Address, Amount, Auth, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId,
-    ChainParams, ErrorClass, ErrorCode, Event, EventData, Extra, FeeRule, Gas, GasPrice, Genesis,
-    GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey, Receipt,
+    Account, Address, Amount, Auth, BLOCK_VERSION, Block, BlockHeader, BlockHeight, BlockWitness,
+    ChainId, ChainParams, ErrorClass, ErrorCode, Event, EventData, Extra, FeeRule, Gas, GasPrice,
+    Genesis, GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey, Receipt,
     ReceiptStatus, ReturnData, SigningKey, TX_VERSION, TimestampMs, Topics, Transaction,
-    TransactionPayload, TxKind,
+    TransactionPayload, TxKind, WitnessEntry,
     codec::{Bounded, encode},
     limits::{
         MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_EVENT_TOPICS, MAX_EXTRA_BYTES, MAX_MEMO_BYTES,
         MAX_POLICY_KEYS, MAX_RAW_KEY_BYTES, MAX_TREE_DEPTH, MAX_TX_BYTES,
     },
-    proof::{StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -273,6 +273,42 @@ pub fn state_proof() -> impl Strategy<Value = StateProof> {
         siblings: Bounded::new(siblings).expect("within the limit"),
         terminal,
     })
+}
+
+/// A proof of many keys that is valid in form; it proves nothing.
+pub fn multi_proof() -> impl Strategy<Value = MultiProof> {
+    let other = (hash(), hash()).prop_map(|(path, value_hash)| OtherLeaf { path, value_hash });
+    let node = select(vec![EndNode::Empty, EndNode::Own, EndNode::Other]);
+    let end = (0..=256_u16, node).prop_map(|(depth, node)| PathEnd { depth, node });
+    (
+        vec(end, 0..SOME_ITEMS),
+        vec(other, 0..SOME_ITEMS),
+        vec(hash(), 0..SOME_ITEMS),
+    )
+        .prop_map(|(ends, others, siblings)| {
+            MultiProof::new(ends, others, siblings).expect("within the limits")
+        })
+}
+
+/// A witness that is valid in form; it proves nothing.
+pub fn block_witness() -> impl Strategy<Value = BlockWitness> {
+    let entries = proptest::collection::btree_map(
+        vec(any::<u8>(), 1..=MAX_RAW_KEY_BYTES),
+        option::of(vec(any::<u8>(), 0..=SOME_BYTES)),
+        0..SOME_ITEMS,
+    );
+    let entry = |(key, value)| WitnessEntry {
+        key: RawKey::from_bytes(key),
+        value,
+    };
+    (block_header(), block(), entries, multi_proof()).prop_map(
+        move |(parent, block, entries, proof)| BlockWitness {
+            parent,
+            block,
+            entries: entries.into_iter().map(entry).collect(),
+            proof,
+        },
+    )
 }
 
 /// The key of an account, of the parameters, or any bytes within the limit.

@@ -16,9 +16,9 @@ use std::{
 };
 
 use ordlane_primitives::{
-    Block, BlockHeader, Event, Genesis, Receipt, Transaction,
+    Block, BlockHeader, BlockWitness, Event, Genesis, Receipt, Transaction,
     codec::{self, Canonical, encode},
-    proof::StateProof,
+    proof::{EndNode, MultiProof, PathEnd, StateProof},
 };
 use ordlane_testkit::mutation::mutate;
 use rand_chacha::{
@@ -161,6 +161,16 @@ fn proofs() {
 }
 
 #[test]
+fn multiproofs() {
+    check_all::<MultiProof>(&Samples::new().multi_proof, 16);
+}
+
+#[test]
+fn witnesses() {
+    check_all::<BlockWitness>(&Samples::new().witness, 17);
+}
+
+#[test]
 fn geneses() {
     check_all::<Genesis>(&Samples::new().genesis, 15);
 }
@@ -195,4 +205,13 @@ fn the_most_items_of_the_smallest_size() {
     let proof: StateProof = codec::decode(&samples.proof).unwrap();
     let siblings = codec::Bounded::new(vec![proof.siblings[0]; 256]).unwrap();
     check::<StateProof>(&encode(&StateProof { siblings, ..proof }));
+    // A multiproof of ends alone.
+    let end = PathEnd {
+        depth: 1,
+        node: EndNode::Own,
+    };
+    for count in [1, 1_025, 40_000] {
+        let proof = MultiProof::new(vec![end; count], vec![], vec![]).unwrap();
+        check::<MultiProof>(&encode(&proof));
+    }
 }

@@ -8,9 +8,9 @@
 mod samples;
 
 use ordlane_primitives::{
-    Account, Block, BlockHeader, ChainParams, Genesis, Receipt, Transaction,
+    Account, Block, BlockHeader, BlockWitness, ChainParams, Genesis, Receipt, Transaction,
     codec::{Canonical, DecodeCause},
-    proof::StateProof,
+    proof::{MultiProof, StateProof},
 };
 use ordlane_testkit::{fuzz, mutation::mutate};
 use rand_chacha::{
@@ -76,6 +76,8 @@ fn damaged_values_of_the_other_types_are_refused_or_have_one_encoding() {
     assert!(flood::<BlockHeader>(&[samples.header], OTHER_INPUTS, 5) > 0);
     assert!(flood::<Receipt>(&[samples.receipt], OTHER_INPUTS, 6) > 0);
     assert!(flood::<StateProof>(&[samples.proof], OTHER_INPUTS, 7) > 0);
+    assert!(flood::<MultiProof>(&[samples.multi_proof], OTHER_INPUTS, 13) > 0);
+    assert!(flood::<BlockWitness>(&[samples.witness], OTHER_INPUTS, 14) > 0);
     assert!(flood::<Genesis>(std::slice::from_ref(&samples.genesis), OTHER_INPUTS, 8) > 0);
     assert!(
         flood::<ChainParams>(
@@ -85,6 +87,17 @@ fn damaged_values_of_the_other_types_are_refused_or_have_one_encoding() {
         ) > 0
     );
     assert!(flood::<Account>(&[vec![7; Account::BYTES]], OTHER_INPUTS, 10) > 0);
+}
+
+#[test]
+fn damaged_proofs_of_a_small_state_show_nothing_that_is_not_true() {
+    let samples = [&[7][..], &[30], &[0, 1, 9, 23, 24, 39], &[5, 6, 7]];
+    let samples = samples.map(fuzz::proof_sample);
+    let mut rng = ChaCha8Rng::seed_from_u64(15);
+    for (_, sample) in (0..OTHER_INPUTS).zip(samples.iter().cycle()) {
+        fuzz::proof_verify(sample);
+        fuzz::proof_verify(&mutate(sample, &mut rng));
+    }
 }
 
 #[test]

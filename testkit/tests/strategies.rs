@@ -26,6 +26,8 @@ round_trips! {
     parameters_round_trip: strategies::chain_params();
     a_genesis_round_trips: strategies::genesis();
     a_proof_round_trips: strategies::state_proof();
+    a_multiproof_round_trips: strategies::multi_proof();
+    a_witness_round_trips: strategies::block_witness();
 }
 
 proptest! {

@@ -6,6 +6,7 @@
 use std::{
     array,
     collections::HashMap,
+    fmt,
     hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -21,10 +22,22 @@ use crate::{EngineError, SystemError, layer::Layer};
 /// Accounts are remembered in so many parts, each with a lock of its own.
 const PARTS: usize = 64;
 
+/// Where values come from below all executed blocks: the store, or what stands in its place.
+pub(crate) trait RawState: fmt::Debug + Sync {
+    /// The value under a raw key.
+    fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError>;
+}
+
+impl RawState for StateStore {
+    fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
+        Ok(self.read(key.as_bytes())?)
+    }
+}
+
 /// A parent's state. While it lives, nothing is committed to the store below it.
 #[derive(Debug)]
 pub(crate) struct ParentState<'a> {
-    pub(crate) store: &'a StateStore,
+    pub(crate) store: &'a dyn RawState,
     /// Newest first; the last one stands on the durable tip.
     pub(crate) layers: Vec<Arc<Layer>>,
     known: KnownAccounts,
@@ -42,7 +55,7 @@ impl From<ReadError> for EngineError {
 }
 
 impl<'a> ParentState<'a> {
-    pub(crate) fn new(store: &'a StateStore, layers: Vec<Arc<Layer>>) -> Self {
+    pub(crate) fn new(store: &'a dyn RawState, layers: Vec<Arc<Layer>>) -> Self {
         Self {
             store,
             layers,
@@ -54,7 +67,7 @@ impl<'a> ParentState<'a> {
     pub(crate) fn value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         match self.layers.iter().find_map(|layer| layer.value(key)) {
             Some(value) => Ok(value.map(<[u8]>::to_vec)),
-            None => Ok(self.store.read(key.as_bytes())?),
+            None => self.store.raw_value(key),
         }
     }
 

@@ -22,3 +22,4 @@ mod questions;
 mod support;
 mod trace;
 mod weak_keys;
+mod witness;

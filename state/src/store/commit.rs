@@ -21,7 +21,8 @@ pub struct BlockCommit {
     /// What the block changes, strictly ascending by key. The caller answers for the old values: they are those at the
     /// tip, as the executor read them.
     pub changes: Vec<Change>,
-    /// The tip's tree after these changes, if the caller has it; otherwise the store makes it.
+    /// The tip's tree after these changes, if the caller has it. Otherwise the store makes it, and so it does when blocks
+    /// were undone meanwhile or the tree is that of another store.
     pub tree: Option<Tree>,
 }
 
@@ -31,11 +32,11 @@ impl StateStore {
     /// Everything goes in one atomic write: values, what they replaced, the block, its receipts, the indices, the tip, and
     /// the removal of what is not to be kept.
     /// The caller answers for the old values and, where it gives one, for the tree being the tip's tree after the changes;
-    /// the tree's root is compared with the header's.
+    /// the tree's root is compared with the header's in any case.
     ///
     /// # Errors
     /// [`StateError::WrongHeight`] and [`StateError::WrongParent`] when the block does not stand on the tip,
-    /// [`StateError::StaleTree`], [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
+    /// [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
     /// when it is not what it says: nothing was written. Any error of the storage poisons the store, and
     /// [`StateError::Poisoned`] is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
@@ -67,11 +68,8 @@ impl StateStore {
     /// The tree after a block, whose root its header has.
     fn tree_after(&self, block: &BlockCommit, parent: &Tree) -> Result<Tree, StateError> {
         let tree = match &block.tree {
-            Some(tree) => {
-                tree.follows(parent)?;
-                tree.clone()
-            }
-            None => {
+            Some(tree) if tree.follows(parent) => tree.clone(),
+            _ => {
                 let hasher = self.hasher.as_ref();
                 parent.update(&hash_changes(&block.changes, hasher), hasher)?
             }

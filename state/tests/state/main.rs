@@ -14,6 +14,8 @@ mod full_disk;
 mod golden;
 mod history;
 mod index;
+mod multi;
+mod nomt_proofs;
 mod prune;
 mod rollback;
 mod store;

@@ -100,9 +100,6 @@ fn blocks_that_do_not_fit_are_refused_and_change_nothing() {
     block.header.parent_hash = sha256(b"another");
     bad.push((block, "WrongParent"));
     let mut block = good.clone();
-    block.tree = Some(Tree::empty());
-    bad.push((block, "StaleTree"));
-    let mut block = good.clone();
     block.tree = Some(store.tree());
     bad.push((block, "WrongRoot"));
     let mut block = good.clone();

@@ -10,7 +10,7 @@ use ordlane_primitives::{
     codec::{Bounded, encode},
     hash::Domain,
     list::{self, ListKind},
-    proof::{StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
     tree,
 };
 use serde_json::{Map, Value, json};
@@ -31,6 +31,7 @@ pub(super) fn samples() -> Value {
         "event": { "bytes": hex(&event()), "name_topic": Event::name_topic("Transfer").to_string() },
         "genesis": { "bytes": hex(&genesis), "hash": genesis.hash().to_string() },
         "header": { "bytes": hex(&header), "hash": header.hash().to_string() },
+        "multi_proof": { "bytes": hex(&multi_proof()) },
         "raw_key_account": raw_key(&RawKey::account(&key(1).address())),
         "raw_key_params": raw_key(&RawKey::params()),
         "receipt_failed": { "bytes": hex(&receipt(ReceiptStatus::Failed(ErrorCode::OutOfGas))) },
@@ -244,6 +245,21 @@ fn receipt(status: ReceiptStatus) -> Receipt {
         events: Bounded::new(events).expect("one event"),
         return_data: ReturnData::new(vec![1, 2]).expect("two bytes"),
     }
+}
+
+fn multi_proof() -> MultiProof {
+    let other = OtherLeaf {
+        path: Hash([3; 32]),
+        value_hash: Hash([4; 32]),
+    };
+    let ends = [
+        (2, EndNode::Own),
+        (256, EndNode::Other),
+        (3, EndNode::Empty),
+    ];
+    let ends = ends.map(|(depth, node)| PathEnd { depth, node });
+    MultiProof::new(ends.to_vec(), vec![other], vec![Hash([1; 32]), Hash::ZERO])
+        .expect("a few parts")
 }
 
 fn proofs() -> [StateProof; 2] {

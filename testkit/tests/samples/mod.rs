@@ -3,10 +3,11 @@
 use ordlane_primitives::{
     Address, Amount, Block, Event, Gas, Hash, Receipt, ReceiptStatus, ReturnData,
     codec::{Bounded, encode},
-    proof::{StateProof, Terminal},
+    proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
 };
 use ordlane_testkit::{
     oracle::Oracle,
+    oracle_witness::witness,
     workload::{Share, Workload},
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct Samples {
     pub(crate) receipt: Vec<u8>,
     pub(crate) genesis: Vec<u8>,
     pub(crate) proof: Vec<u8>,
+    pub(crate) multi_proof: Vec<u8>,
+    pub(crate) witness: Vec<u8>,
 }
 
 impl Samples {
@@ -35,6 +38,7 @@ impl Samples {
         let oracle = Oracle::new(generator.genesis());
         let txs = generator.next().unwrap().txs;
         let result = oracle.execute(&oracle.next_context(Address::ZERO), &txs);
+        let witness = witness(&oracle, &result);
         let block = Block {
             header: result.header,
             proposer_auth: None,
@@ -56,6 +60,14 @@ impl Samples {
                 value_hash: Hash([2; 32]),
             },
         };
+        let other = OtherLeaf {
+            path: Hash([1; 32]),
+            value_hash: Hash([2; 32]),
+        };
+        let ends =
+            [EndNode::Own, EndNode::Empty, EndNode::Other].map(|node| PathEnd { depth: 9, node });
+        let multi_proof =
+            MultiProof::new(ends.to_vec(), vec![other; 2], vec![Hash([3; 32]); 9]).unwrap();
         Self {
             transactions: block.transactions.clone(),
             header: encode(&block.header),
@@ -63,6 +75,8 @@ impl Samples {
             receipt: encode(&receipt),
             genesis: encode(generator.genesis()),
             proof: encode(&proof),
+            multi_proof: encode(&multi_proof),
+            witness: encode(&witness),
         }
     }
 }

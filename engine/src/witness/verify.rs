@@ -1,0 +1,113 @@
+//! Executing a block over its witness, with no store.
+
+use ordlane_primitives::{
+    BlockHash, BlockHeader, BlockWitness, Receipt,
+    proof::{KeyValue, ProofError},
+};
+use ordlane_state::Change;
+
+use super::{
+    WitnessError,
+    replay::Alone,
+    source::{Recording, WitnessState},
+};
+use crate::BlockError;
+
+/// A block that was executed again and is what its header says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedBlock {
+    /// The block's hash. It is for the caller to know whether this is the block that it asks about.
+    pub hash: BlockHash,
+    /// The header, of which every field was compared.
+    pub header: BlockHeader,
+    /// One receipt per transaction, in order.
+    pub receipts: Vec<Receipt>,
+    /// What the block changes: key, old value, new value, ascending by key.
+    pub changes: Vec<Change>,
+}
+
+/// Executes the block of a witness over the witness alone, and compares every field of its header.
+///
+/// It goes through the stages of an engine: decode, admit, verify, execute, end phase, one transaction after another on
+/// the calling thread. Reads go to the entries, which are proven under the parent's state root before; the state root
+/// after the block is computed from the proof. The proposer's authorisation is checked where the block carries one.
+///
+/// That the block is the right one is not checked: compare [`VerifiedBlock::hash`] with a hash that you trust.
+///
+/// # Errors
+/// [`WitnessError::Proof`], [`WitnessError::Missing`] and [`WitnessError::Unused`] for a witness that does not belong to
+/// its block, [`WitnessError::Block`] for a block that is not what its header says, [`WitnessError::System`] when the
+/// machine fails or the parent's state is not what it must be.
+///
+/// ```
+/// use ordlane::{BlockContext, Engine, verify_witness};
+/// use ordlane::primitives::{
+///     Amount, BlockHeight, BlockWitness, ChainId, ChainParams, Genesis, GenesisAccount, SigningKey, TimestampMs,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let proposer = SigningKey::from_seed([1; 32]).address();
+/// let accounts = vec![GenesisAccount { address: proposer, balance: Amount(1_000_000) }];
+/// let genesis = Genesis::new(ChainParams::development(ChainId(1)), TimestampMs(0), accounts)?;
+/// let engine = Engine::builder().genesis(genesis).build()?;
+/// let context = BlockContext::new(TimestampMs(1_000), proposer);
+/// let executed = engine.execute(&engine.durable_head().hash, &context, &[])?;
+/// let committed = engine.commit(executed)?;
+///
+/// let bytes = engine.witness(BlockHeight(1))?.to_bytes();
+/// let verified = verify_witness(&BlockWitness::from_bytes(&bytes)?)?;
+/// assert_eq!(verified.hash, committed.head.hash);
+/// # Ok(())
+/// # }
+/// ```
+pub fn verify_witness(witness: &BlockWitness) -> Result<VerifiedBlock, WitnessError> {
+    let BlockWitness { parent, block, .. } = witness;
+    block
+        .check_proposer()
+        .map_err(|code| BlockError::ProposerAuth { code })?;
+    check_order(witness)?;
+    let items = witness.items();
+    witness.proof.verify(&parent.state_root, &items)?;
+    let state = WitnessState::new(witness);
+    let recording = Recording::new(&state);
+    let root_after = |changes: &[Change]| {
+        let changed: Vec<KeyValue<'_>> = changes
+            .iter()
+            .map(|change| (change.key.as_bytes(), change.new.as_deref()))
+            .collect();
+        let root = witness
+            .proof
+            .verify_update(&parent.state_root, &items, &changed)?;
+        Ok(root)
+    };
+    let outcome = Alone::new()?.replay(parent, block, &recording, root_after);
+    let read = recording.into_read();
+    if let Some(key) = state.into_missing() {
+        return Err(WitnessError::Missing { key });
+    }
+    let replayed = outcome?;
+    // All that was read is in it, so one that was not read is one too many.
+    if let Some(unused) = witness
+        .entries
+        .iter()
+        .find(|entry| !read.contains_key(&entry.key))
+    {
+        let key = unused.key.clone();
+        return Err(WitnessError::Unused { key });
+    }
+    Ok(VerifiedBlock {
+        hash: block.hash(),
+        header: block.header.clone(),
+        receipts: replayed.receipts,
+        changes: replayed.changes,
+    })
+}
+
+/// Looking entries up needs their order, which decoding checks and a caller who makes a witness may not.
+fn check_order(witness: &BlockWitness) -> Result<(), ProofError> {
+    if witness.entries.is_sorted_by(|a, b| a.key < b.key) {
+        Ok(())
+    } else {
+        Err(ProofError::Misshapen)
+    }
+}
