@@ -74,6 +74,18 @@ fn longs(ifma: Ifma, a: [u64; LANES], b: [u64; LANES], c: [u64; LANES]) {
         (x.sub(y), each([a, b], |[x, y]| x.wrapping_sub(y))),
         (x.mul(y), each([a, b], |[x, y]| x.wrapping_mul(y))),
         (x.and(y), each([a, b], |[x, y]| x & y)),
+        (
+            x.unpack_low(y),
+            [a[0], b[0], a[2], b[2], a[4], b[4], a[6], b[6]],
+        ),
+        (
+            x.unpack_high(y),
+            [a[1], b[1], a[3], b[3], a[5], b[5], a[7], b[7]],
+        ),
+        (
+            x.pairs::<0b01_10_00_11>(y),
+            [a[6], a[7], a[0], a[1], b[4], b[5], b[2], b[3]],
+        ),
         (x.or(y), each([a, b], |[x, y]| x | y)),
         (
             x.shl_by(y),
