@@ -185,7 +185,7 @@ pub(crate) struct StateOptions {
     /// What a batch does.
     #[arg(long, value_delimiter = ',', value_enum, default_value = "updates")]
     pub(crate) kinds: Vec<Kind>,
-    /// MiB of our cache, and of each of NOMT's two.
+    /// MiB of each of our two caches, pages of the tree and blocks of files, and of each of NOMT's two.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) cache_mib: u32,
     /// Folder for everybody's files, on the disk that is to be measured; they are removed [default: the build's folder]

@@ -179,7 +179,7 @@ fn measure(
     for round in 0..=rounds {
         let applied = field.population.apply(point.batch, point.kind);
         let mut found = one_round(round, &applied, field, dispatcher)?;
-        found.mixed_ratio = mixed_ratio(point.batch, round, field, dispatcher);
+        found.mixed_ratio = mixed_ratio(point.batch, round, field, dispatcher)?;
         found.sha2_pair_s = sha2_pair_s();
         measured.push(found);
     }
@@ -233,20 +233,25 @@ fn sha2_pair_s() -> f64 {
 /// What a root of ours takes with insertions and deletions, over what it takes without: of batches that are not applied,
 /// each time beginning with the other one. A third batch goes before them, since the first one after the rivals' turns
 /// finds nothing of the tree in the caches.
-fn mixed_ratio(batch: usize, round: u32, field: &mut Field, dispatcher: &Dispatcher) -> f64 {
+fn mixed_ratio(
+    batch: usize,
+    round: u32,
+    field: &mut Field,
+    dispatcher: &Dispatcher,
+) -> Result<f64, CompareError> {
     let batches = [Kind::Updates, Kind::Mixed].map(|kind| field.population.other(batch, kind));
     let first = field.population.other(batch, Kind::Updates);
-    field.ours.try_root(&first, dispatcher);
+    field.ours.try_root(&first, dispatcher)?;
     let mut cpu_s = [0.0; 2];
     for which in turns(round, batches.len()) {
         settle();
         cpu_s[which] = field
             .ours
-            .try_root(&batches[which], dispatcher)
+            .try_root(&batches[which], dispatcher)?
             .whole()
             .cpu_s;
     }
-    cpu_s[1] / cpu_s[0]
+    Ok(cpu_s[1] / cpu_s[0])
 }
 
 #[cfg(test)]

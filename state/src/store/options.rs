@@ -24,7 +24,7 @@ impl Default for StoreOptions {
         Self {
             cache_bytes: 512 * 1024 * 1024,
             page_write_blocks: 64,
-            page_write_bytes: 64 * 1024 * 1024,
+            page_write_bytes: 256 * 1024 * 1024,
             keep_blocks: None,
         }
     }

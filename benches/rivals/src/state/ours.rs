@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ordlane_primitives::batch::{BatchHasher, Sequential};
 use ordlane_primitives::{
-    Address, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Extra, Gas, Hash, RawKey,
+    Address, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Extra, Gas, Hash, RawKey, Receipts,
     TimestampMs, codec, tree,
 };
 use ordlane_state::{
-    BlockCommit, Change, FjallOptions, FjallStorage, LeafChange, StateStore, Tree,
+    BlockCommit, Change, FjallOptions, FjallStorage, LeafChange, StateStore, StoreOptions, Tree,
 };
 
 use super::proofs::{ProofFigures, measured};
@@ -51,10 +51,12 @@ pub(super) struct Committed {
 
 impl Ours {
     pub(super) fn open(folder: &Path, cache_mib: u32) -> Result<Self, CompareError> {
-        let mut options = FjallOptions::default();
-        options.cache_bytes = u64::from(cache_mib) << 20;
-        let storage = FjallStorage::open_with(folder, options)?;
-        let store = StateStore::open(Arc::new(storage), Arc::new(Sequential))?;
+        let mut files = FjallOptions::default();
+        files.cache_bytes = u64::from(cache_mib) << 20;
+        let mut options = StoreOptions::default();
+        options.cache_bytes = (cache_mib as usize) << 20;
+        let storage = Arc::new(FjallStorage::open_with(folder, files)?);
+        let store = StateStore::open_with(storage, Arc::new(Sequential), options)?;
         Ok(Self { store })
     }
 
@@ -66,23 +68,27 @@ impl Ours {
     ) -> Result<Committed, CompareError> {
         let changes: Vec<Change> = batch.iter().map(change).collect();
         let before = self.store.tree();
-        let (leaves, after, root_taken) = update(&before, batch, hasher);
+        let (leaves, after, root_taken) = update(&before, batch, hasher)?;
         let root = after.root();
+        let hashes = hashes(&before, &leaves)?;
+        drop(before);
         let (written, write) = taken(|| self.write(changes, after));
         written?;
-        let hashes = hashes(&before, &leaves);
-        let ((), dropped) = taken(|| drop(before));
         Ok(Committed {
             root: root.0,
             root_taken,
-            durable: root_taken.whole().and(write).and(dropped),
+            durable: root_taken.whole().and(write),
             hashes,
         })
     }
 
     /// What the root after the batch would take; nothing becomes of it.
-    pub(super) fn try_root(&self, batch: &[Op], hasher: &dyn BatchHasher) -> RootTaken {
-        update(&self.store.tree(), batch, hasher).2
+    pub(super) fn try_root(
+        &self,
+        batch: &[Op],
+        hasher: &dyn BatchHasher,
+    ) -> Result<RootTaken, CompareError> {
+        Ok(update(&self.store.tree(), batch, hasher)?.2)
     }
 
     fn write(&self, changes: Vec<Change>, tree: Tree) -> Result<(), CompareError> {
@@ -90,10 +96,9 @@ impl Ours {
         Ok(self.store.commit(BlockCommit {
             block_bytes: codec::encode(&header),
             header,
-            receipts_bytes: Vec::new(),
-            tx_ids: Vec::new(),
+            receipts: Receipts::default(),
             changes,
-            tree,
+            tree: Some(tree),
         })?)
     }
 
@@ -125,10 +130,10 @@ fn update(
     before: &Tree,
     batch: &[Op],
     hasher: &dyn BatchHasher,
-) -> (Vec<LeafChange>, Tree, RootTaken) {
+) -> Result<(Vec<LeafChange>, Tree, RootTaken), CompareError> {
     let (leaves, values) = taken(|| leaves(batch, hasher));
     let (after, update) = taken(|| before.update(&leaves, hasher));
-    (leaves, after, RootTaken { values, update })
+    Ok((leaves, after?, RootTaken { values, update }))
 }
 
 fn leaves(batch: &[Op], hasher: &dyn BatchHasher) -> Vec<LeafChange> {
@@ -147,10 +152,10 @@ fn change(op: &Op) -> Change {
 }
 
 /// How many 64-byte hashes the update takes.
-fn hashes(before: &Tree, leaves: &[LeafChange]) -> usize {
+fn hashes(before: &Tree, leaves: &[LeafChange]) -> Result<usize, CompareError> {
     let counting = Counting::default();
-    let _ = before.update(leaves, &counting);
-    counting.pairs.into_inner()
+    before.update(leaves, &counting)?;
+    Ok(counting.pairs.into_inner())
 }
 
 /// Hashes, and counts the pairs.
@@ -182,13 +187,13 @@ pub(super) fn proofs(
         .iter()
         .map(|(key, value)| (tree::path_of(key), tree::value_hash(value)))
         .collect();
-    let tree = Tree::from_leaves(leaves, hasher);
+    let tree = Tree::from_leaves(leaves, hasher)?;
     let root = tree.root();
     measured(
         "ours",
         sample,
         rounds,
-        |key, _| Ok(tree.prove(&tree::path_of(key))),
+        |key, _| Ok(tree.prove(&tree::path_of(key))?),
         |proof| Ok(codec::encode(proof).len()),
         |proof, key, value| proof.verify(&root, key, Some(value)).is_ok(),
     )
@@ -206,10 +211,12 @@ mod tests {
     fn a_changed_leaf_takes_its_own_hash_and_one_for_each_node_above_it() {
         let leaf = |first: u8, value: u8| (Hash([first; 32]), Some(Hash([value; 32])));
         // The leaves lie at depths 1, 2 and 2.
-        let tree = Tree::empty().update(&[leaf(0, 1), leaf(0x80, 1), leaf(0xff, 1)], &Sequential);
-        assert_eq!(hashes(&tree, &[leaf(0, 2)]), 2);
-        assert_eq!(hashes(&tree, &[leaf(0xff, 2)]), 3);
-        assert_eq!(hashes(&tree, &[leaf(0, 2), leaf(0xff, 2)]), 4);
-        assert_eq!(hashes(&tree, &[(Hash([7; 32]), None)]), 0);
+        let tree = Tree::empty()
+            .update(&[leaf(0, 1), leaf(0x80, 1), leaf(0xff, 1)], &Sequential)
+            .unwrap();
+        assert_eq!(hashes(&tree, &[leaf(0, 2)]).unwrap(), 2);
+        assert_eq!(hashes(&tree, &[leaf(0xff, 2)]).unwrap(), 3);
+        assert_eq!(hashes(&tree, &[leaf(0, 2), leaf(0xff, 2)]).unwrap(), 4);
+        assert_eq!(hashes(&tree, &[(Hash([7; 32]), None)]).unwrap(), 0);
     }
 }
