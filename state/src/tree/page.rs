@@ -13,13 +13,13 @@
     reason = "positions are below MAX_POSITIONS by construction, and every table they index has that many entries"
 )]
 
-use std::sync::Arc;
+use std::{hint::black_box, sync::Arc};
 
 use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
     limits::MAX_TREE_DEPTH,
-    tree::{EMPTY, as_internal, as_leaf, is_leaf},
+    tree::{EMPTY, as_internal, as_leaf, bit, is_leaf},
 };
 
 /// Where a node stands in its page: 1 is the top, and `2p` and `2p + 1` are the children of `p`.
@@ -34,7 +34,7 @@ const BITS_BYTES: usize = 16;
 
 /// The message that a node's hash is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(align(16))]
+#[repr(align(64))]
 pub(super) struct Node {
     /// The hash of the left child, or a leaf's path.
     pub(super) left: Hash,
@@ -76,6 +76,17 @@ impl PageId {
     /// The page whose upper cut is at `depth` on the way along `path`.
     pub(super) fn at(depth: usize, path: &Hash) -> Self {
         let mut prefix = EMPTY;
+        // Nearly all pages lie here, and eight bytes need no loop.
+        if let Ok(depth) = u8::try_from(depth)
+            && depth < 64
+        {
+            let mut first = [0; 8];
+            first.copy_from_slice(&path.0[..8]);
+            let first = u64::from_be_bytes(first) & !(u64::MAX >> depth);
+            prefix.0[..8].copy_from_slice(&first.to_be_bytes());
+            let depth = u16::from(depth);
+            return Self { prefix, depth };
+        }
         let whole = depth / 8;
         prefix.0[..whole].copy_from_slice(&path.0[..whole]);
         if !depth.is_multiple_of(8) {
@@ -137,48 +148,124 @@ pub(super) const fn height(depth: usize) -> usize {
     if depth < 12 { 6 } else { 4 }
 }
 
-/// The nodes of a page, or those that an update changed in it, in one piece of memory: first a header, then the nodes,
-/// ascending by position.
+/// The nodes of a page, or those that an update changed in it: first a header, then the nodes, ascending by position.
+///
+/// All that one update changes lies in one piece of memory; a settled page has one of its own.
 #[derive(Clone, Debug)]
-pub(super) struct Page(Arc<[Node]>);
+pub(super) struct Page {
+    memory: Arc<[Node]>,
+    /// Where the header is.
+    at: u32,
+    /// How many nodes follow it.
+    count: u32,
+}
+
+/// What a page is made of. Where `here` and `taken` differ it is a *patch* over another page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outline {
+    /// The positions whose node belongs to it.
+    pub(super) here: u128,
+    /// The positions that have a node at all.
+    pub(super) taken: u128,
+    /// The hash of the top node of the page below a patch.
+    pub(super) below: Hash,
+}
+
+impl Outline {
+    fn header(&self) -> Node {
+        let mut header = Node::default();
+        header.left.0[..BITS_BYTES].copy_from_slice(&self.here.to_le_bytes());
+        header.left.0[BITS_BYTES..].copy_from_slice(&self.taken.to_le_bytes());
+        header.right = self.below;
+        header
+    }
+}
 
 impl Page {
-    /// The page with these nodes: `here` says which positions of `nodes` belong to it, `taken` which positions of the
-    /// page have a node at all. Where they differ it is a *patch* over a page whose top node has the hash `below`.
-    pub(super) fn pack(here: u128, taken: u128, below: &Hash, nodes: &[Node]) -> Self {
-        let mut rest = here;
-        Self::collect(here, taken, below, || {
-            let position = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
-            nodes[position]
-        })
+    /// Pages in one piece of memory: `node` gives the node of the page with this number at a position.
+    pub(super) fn pack_all(
+        outlines: &[Outline],
+        node: impl Fn(usize, Position) -> Node,
+    ) -> Vec<Self> {
+        let length = outlines.iter().map(|outline| 1 + count(outline.here)).sum();
+        let (mut number, mut rest) = (0, None);
+        // A range of known length, so that the nodes are written once, into their place.
+        let memory: Arc<[Node]> = (0..length)
+            .map(|_: usize| match &mut rest {
+                None => {
+                    let outline = &outlines[number];
+                    rest = Some(outline.here).filter(|here| *here != 0);
+                    number += usize::from(rest.is_none());
+                    outline.header()
+                }
+                Some(bits) => {
+                    let position = bits.trailing_zeros() as usize;
+                    *bits &= bits.wrapping_sub(1);
+                    let node = node(number, position);
+                    if *bits == 0 {
+                        rest = None;
+                        number += 1;
+                    }
+                    node
+                }
+            })
+            .collect();
+        let mut next = 0;
+        outlines
+            .iter()
+            .map(|outline| {
+                let at = next;
+                let count = outline.here.count_ones();
+                next += 1 + count;
+                Self {
+                    memory: Arc::clone(&memory),
+                    at,
+                    count,
+                }
+            })
+            .collect()
     }
 
-    fn collect(here: u128, taken: u128, below: &Hash, mut next: impl FnMut() -> Node) -> Self {
-        let mut header = Node::default();
-        header.left.0[..BITS_BYTES].copy_from_slice(&here.to_le_bytes());
-        header.left.0[BITS_BYTES..].copy_from_slice(&taken.to_le_bytes());
-        header.right = *below;
-        let count = count(here);
-        // A range of known length, so that the nodes are written once, into their place.
-        Self(
-            (0..=count)
-                .map(|index| if index == 0 { header } else { next() })
-                .collect(),
-        )
+    /// One page in memory of its own.
+    fn alone(outline: Outline, mut next: impl FnMut(Position) -> Node) -> Self {
+        let mut rest = outline.here;
+        let memory = (0..=count(outline.here))
+            .map(|index: usize| {
+                if index == 0 {
+                    return outline.header();
+                }
+                let position = rest.trailing_zeros() as usize;
+                rest &= rest.wrapping_sub(1);
+                next(position)
+            })
+            .collect();
+        Self {
+            memory,
+            at: 0,
+            count: outline.here.count_ones(),
+        }
+    }
+
+    fn header(&self) -> &Node {
+        &self.memory[self.at as usize]
+    }
+
+    fn nodes(&self) -> &[Node] {
+        let first = self.at as usize + 1;
+        &self.memory[first..first + self.count as usize]
     }
 
     /// Which positions have their node in here.
     fn here(&self) -> u128 {
         let mut bytes = [0; BITS_BYTES];
-        bytes.copy_from_slice(&self.0[0].left.0[..BITS_BYTES]);
+        bytes.copy_from_slice(&self.header().left.0[..BITS_BYTES]);
         u128::from_le_bytes(bytes)
     }
 
     /// Which positions of the page have a node.
     pub(super) fn taken(&self) -> u128 {
         let mut bytes = [0; BITS_BYTES];
-        bytes.copy_from_slice(&self.0[0].left.0[BITS_BYTES..]);
+        bytes.copy_from_slice(&self.header().left.0[BITS_BYTES..]);
         u128::from_le_bytes(bytes)
     }
 
@@ -189,24 +276,67 @@ impl Page {
 
     /// For a patch, the hash of the top node of the page that it lies on.
     pub(super) fn below(&self) -> &Hash {
-        &self.0[0].right
+        &self.header().right
     }
 
     /// The node at a position, if it is in here.
     pub(super) fn node(&self, position: Position) -> Option<&Node> {
         let (here, bit) = (self.here(), 1_u128 << position);
         let before = count(here & (bit - 1));
-        (here & bit != 0).then(|| &self.0[before + 1])
+        (here & bit != 0).then(|| &self.memory[self.at as usize + 1 + before])
     }
 
-    /// This patch and what it lies on, as one.
+    /// Which positions have their node in here; reads the page's counter, too, which whoever keeps the page changes.
+    pub(super) fn look(&self) -> u128 {
+        black_box(Arc::strong_count(&self.memory));
+        self.here()
+    }
+
+    /// Reads the nodes along a path from the upper cut at `depth`, given what [`Page::look`] said; whether the path leads
+    /// below the page. For a patch it means nothing.
+    pub(super) fn look_along(&self, here: u128, path: &Hash, depth: usize) -> bool {
+        let node = |position: Position| {
+            let before = count(here & ((1_u128 << position) - 1));
+            self.memory.get(self.at as usize + 1 + before)
+        };
+        let mut position = 1;
+        for depth in depth..depth + height(depth) {
+            let Some(inner) = node(position) else {
+                return false;
+            };
+            let is_right = bit(path, depth);
+            let hash = if is_right { &inner.right } else { &inner.left };
+            position = 2 * position + usize::from(is_right);
+            if is_leaf(hash) {
+                black_box(node(position).map(|leaf| leaf.right.0[0]));
+                return false;
+            }
+            if *hash == EMPTY {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The same in memory of its own.
+    pub(super) fn detached(&self) -> Self {
+        let outline = Outline {
+            here: self.here(),
+            taken: self.taken(),
+            below: *self.below(),
+        };
+        let mut nodes = self.nodes().iter();
+        Self::alone(outline, |_| nodes.next().copied().unwrap_or_default())
+    }
+
+    /// This patch and what it lies on, as one, in memory of its own.
     pub(super) fn over(&self, below: &Self) -> Self {
-        let (mine, taken) = (self.here(), self.taken());
-        let here = mine | (below.here() & taken);
-        let mut rest = here;
-        Self::collect(here, taken, below.below(), || {
-            let position = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
+        let outline = Outline {
+            here: self.here() | (below.here() & self.taken()),
+            taken: self.taken(),
+            below: *below.below(),
+        };
+        Self::alone(outline, |position| {
             let node = self.node(position).or_else(|| below.node(position));
             debug_assert!(node.is_some(), "it is in one of both");
             node.copied().unwrap_or_default()
@@ -216,35 +346,35 @@ impl Page {
     /// Takes the nodes of a patch over this page, in place where the same positions are taken and nobody else sees it.
     pub(super) fn apply(&mut self, patch: &Self) {
         let (here, same) = (self.here(), self.taken() == patch.taken());
-        let Some(nodes) = Arc::get_mut(&mut self.0).filter(|_| same) else {
+        let Some(memory) = Arc::get_mut(&mut self.memory).filter(|_| same) else {
             *self = patch.over(self);
             return;
         };
         let mut rest = patch.here();
-        for node in &patch.0[1..] {
+        for node in patch.nodes() {
             let bit = rest & rest.wrapping_neg();
             rest &= rest.wrapping_sub(1);
             let before = count(here & (bit - 1));
-            nodes[before + 1] = *node;
+            memory[self.at as usize + 1 + before] = *node;
         }
     }
 
-    /// How much memory it takes, in bytes.
-    pub(super) fn resident_bytes(&self) -> usize {
-        // The counters of the Arc take a quarter of a node.
-        self.0.len() * NODE_BYTES + NODE_BYTES / 4
+    /// How much memory a page of its own takes, in bytes.
+    pub(super) const fn resident_bytes(&self) -> usize {
+        // The header, and the counters of the Arc, which take as much as a node because they keep its alignment.
+        (self.count as usize + 2) * NODE_BYTES
     }
 
     /// Whether both are one and the same page in memory.
     pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.memory, &other.memory) && self.at == other.at
     }
 
     /// The bytes of a whole page in the store: which positions are taken (`u128`, little-endian), then the nodes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(BITS_BYTES + (self.0.len() - 1) * NODE_BYTES);
-        bytes.extend_from_slice(&self.0[0].left.0[BITS_BYTES..]);
-        for node in &self.0[1..] {
+        let mut bytes = Vec::with_capacity(BITS_BYTES + self.count as usize * NODE_BYTES);
+        bytes.extend_from_slice(&self.header().left.0[BITS_BYTES..]);
+        for node in self.nodes() {
             bytes.extend_from_slice(&node.left.0);
             bytes.extend_from_slice(&node.right.0);
         }
@@ -305,7 +435,12 @@ impl Page {
             let here = *hash != EMPTY && (position < bottom || is_leaf(hash));
             here == (bits >> position & 1 == 1)
         });
-        complete.then(|| Self::pack(bits, bits, &EMPTY, &nodes))
+        let outline = Outline {
+            here: bits,
+            taken: bits,
+            below: EMPTY,
+        };
+        complete.then(|| Self::alone(outline, |position| nodes[position]))
     }
 }
 
@@ -345,6 +480,17 @@ mod tests {
 
     use super::*;
 
+    fn pack(here: u128, taken: u128, below: Hash, nodes: &[Node]) -> Page {
+        let outline = Outline { here, taken, below };
+        let empty = Outline { here: 0, ..outline };
+        let mut pages = Page::pack_all(&[empty, outline, empty], |number, position| {
+            assert_eq!(number, 1);
+            nodes[position]
+        });
+        assert_eq!(pages.remove(0).nodes().len(), 0);
+        pages.remove(0)
+    }
+
     /// A page at depth 12 with leaves at three depths, and one page below it at position 28.
     fn sample() -> (Page, Hash) {
         let leaf = |seed: &[u8]| Node {
@@ -375,7 +521,7 @@ mod tests {
         let bits = [1, 2, 3, 6, 7, 14, 15]
             .iter()
             .fold(0, |bits, at| bits | 1_u128 << at);
-        (Page::pack(bits, bits, &EMPTY, &nodes), top)
+        (pack(bits, bits, EMPTY, &nodes), top)
     }
 
     #[test]
@@ -410,13 +556,13 @@ mod tests {
         }
         let here = 1 << 1 | 1 << 2 | 1 << 7;
         for taken in [page.taken(), page.taken() & !(1 << 15)] {
-            let patch = Page::pack(here, taken, &sha256(b"below"), &nodes);
+            let patch = pack(here, taken, sha256(b"below"), &nodes);
             assert!(!patch.is_whole());
             let whole = patch.over(&page);
             assert!(whole.is_whole());
             let mut copy = page.clone();
             copy.apply(&patch);
-            let mut alone = Page::pack(page.taken(), page.taken(), &EMPTY, &unpacked(&page));
+            let mut alone = page.detached();
             alone.apply(&patch);
             let stack = Stack::new(vec![patch.clone()], page.clone());
             assert_eq!(stack.taken(), taken);
@@ -436,10 +582,6 @@ mod tests {
             sample().0.to_bytes(),
             "the copy left the page as it was"
         );
-    }
-
-    fn unpacked(page: &Page) -> [Node; MAX_POSITIONS] {
-        core::array::from_fn(|position| page.node(position).copied().unwrap_or_default())
     }
 
     #[test]

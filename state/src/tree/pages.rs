@@ -8,6 +8,7 @@
 use std::{
     collections::VecDeque,
     fmt,
+    hint::black_box,
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -30,6 +31,9 @@ const PINNED_DEPTH: usize = 12;
 /// The memory that a page takes beside its nodes: its entry, its place in the ring, and what maps leave free.
 const ENTRY_BYTES: usize = 144;
 
+/// The cuts whose pages are read ahead all at once, and the one below. With some millions of keys changes end there.
+const UPPER_CUTS: [usize; 2] = [12, 16];
+const LOWER_CUT: usize = 20;
 /// The largest arena that is kept for the next update, in nodes of 64 bytes.
 const MAX_ARENA_NODES: usize = 1 << 17;
 
@@ -282,6 +286,32 @@ impl Chunk<'_> {
             .ok_or_else(|| missing(id))
     }
 
+    /// Reads what a walk along these ascending paths is going to read. Each page is elsewhere in memory, and a walk would
+    /// wait for every one of them; here it is waited for many at a time, because none depends on another one.
+    pub(super) fn warm<'p>(&self, paths: impl Iterator<Item = &'p Hash> + Clone) {
+        let mut pages = Vec::new();
+        for depth in UPPER_CUTS {
+            let mut last = None;
+            for path in paths.clone() {
+                let id = PageId::at(depth, path);
+                if last.replace(id) != Some(id) {
+                    pages.extend(self.known(id).map(|page| (page, path, depth)));
+                }
+            }
+        }
+        // Those below are as many as the changes, but most changes end above them.
+        let below = look_along(&pages).into_iter().filter_map(|path| {
+            let page = self.known(PageId::at(LOWER_CUT, path))?;
+            Some((page, path, LOWER_CUT))
+        });
+        let below: Vec<_> = below.collect();
+        black_box(look_along(&below));
+    }
+
+    fn known(&self, id: PageId) -> Option<&Page> {
+        self.shard.pages.get(id)?.page.as_ref()
+    }
+
     pub(super) fn finish(self) {
         let Self {
             pages,
@@ -301,6 +331,18 @@ impl Chunk<'_> {
         }
         shard.shrink(pages.cache_bytes() / SHARDS);
     }
+}
+
+/// Reads the nodes of pages along paths; returns the paths that lead below pages at the lower of the upper cuts.
+fn look_along<'p>(pages: &[(&Page, &'p Hash, usize)]) -> Vec<&'p Hash> {
+    let headers: Vec<u128> = pages.iter().map(|(page, ..)| page.look()).collect();
+    let walks = pages.iter().zip(headers);
+    walks
+        .filter_map(|((page, path, depth), here)| {
+            let leads_below = page.look_along(here, path, *depth);
+            (leads_below && *depth == UPPER_CUTS[1]).then_some(*path)
+        })
+        .collect()
 }
 
 impl fmt::Debug for Pages {
@@ -329,7 +371,7 @@ impl Shard {
     fn change(&mut self, id: PageId, change: Option<&Page>) -> (usize, usize) {
         let Some(entry) = self.pages.get_mut(id) else {
             let entry = Entry {
-                page: change.cloned(),
+                page: change.map(Page::detached),
                 dirty: true,
                 used: AtomicBool::new(true),
                 in_ring: false,
@@ -342,7 +384,7 @@ impl Shard {
         let old_bytes = entry.bytes();
         match (&mut entry.page, change) {
             (Some(page), Some(patch)) if !patch.is_whole() => page.apply(patch),
-            (page, change) => *page = change.cloned(),
+            (page, change) => *page = change.map(Page::detached),
         }
         let added = entry.bytes();
         if entry.dirty {

@@ -28,7 +28,7 @@ use ordlane_primitives::{
 
 use super::{
     Leaf, LeafChange, View,
-    page::{MAX_POSITIONS, Node, Page, PageId, Position, Stack},
+    page::{MAX_POSITIONS, Node, Outline, Page, PageId, Position, Stack},
     pages::{CHUNKS, Chunk, PageChange},
 };
 use crate::StateError;
@@ -37,6 +37,8 @@ use crate::StateError;
 const CHUNK_DEPTH: usize = 6;
 /// How many changes are worth a thread of their own.
 const CHANGES_PER_PART: usize = 128;
+/// From how many changes of a chunk on their pages are read ahead.
+const CHANGES_TO_WARM: usize = 8;
 
 /// What an update makes of a tree.
 pub(super) struct Updated {
@@ -100,6 +102,8 @@ enum Subtree {
 enum Old {
     Empty,
     Leaf(usize),
+    /// A leaf that is in its place and has not been read: most of them only lend their hash.
+    Here(Hash),
     Inner(Hash),
 }
 
@@ -108,6 +112,8 @@ enum Old {
 enum New {
     Empty,
     Leaf(usize),
+    /// A leaf that stays where it is.
+    Here(Hash),
     /// One with internal nodes that has not changed.
     Kept(Hash),
     /// One whose top node is in its place, and whose hash is not known yet.
@@ -186,6 +192,11 @@ fn run(
             settled: view.pages.chunk(chunk)?,
             work: &mut work,
         };
+        if changes.len() >= CHANGES_TO_WARM {
+            builder
+                .settled
+                .warm(changes.iter().map(|change| change.path));
+        }
         let new = builder.build_below(Above::Result(found.len()), CHUNK_DEPTH, old, changes)?;
         builder.settled.finish();
         found.push((chunk, new));
@@ -233,7 +244,7 @@ impl Builder<'_> {
                 let settled = |top: &Hash| Ok(self.settled.page(id, top)?.clone());
                 Some((self.view.page(id, &hash, settled)?, hash))
             }
-            Old::Empty | Old::Leaf(_) => None,
+            Old::Empty | Old::Leaf(_) | Old::Here(_) => None,
         };
         let had_page = page.is_some();
         let draft = self.work.open(id, above, page);
@@ -254,6 +265,10 @@ impl Builder<'_> {
         old: Old,
         changes: &[Prepared<'_>],
     ) -> Result<New, StateError> {
+        if changes.is_empty() {
+            return Ok(old.kept());
+        }
+        let old = self.work.read(draft, position, old);
         if let Ok(new) = self.work.simple(old, changes) {
             return Ok(new);
         }
@@ -393,30 +408,24 @@ impl Drafts {
 
     /// The subtrees below an old one; a leaf that is not alone any more moves down on its side.
     fn children(&mut self, draft: usize, position: Position, depth: usize, old: Old) -> (Old, Old) {
-        match old {
-            Old::Empty => (Old::Empty, Old::Empty),
-            Old::Leaf(leaf) if bit(&self.leaves[leaf].node.left, depth) => (Old::Empty, old),
-            Old::Leaf(_) => (old, Old::Empty),
+        match self.read(draft, position, old) {
+            Old::Empty | Old::Here(_) => (Old::Empty, Old::Empty),
+            leaf @ Old::Leaf(at) if bit(&self.leaves[at].node.left, depth) => (Old::Empty, leaf),
+            leaf @ Old::Leaf(_) => (leaf, Old::Empty),
             Old::Inner(_) => {
                 let node = self.node(draft, position).copied().unwrap_or_default();
-                (
-                    self.child(draft, 2 * position, node.left),
-                    self.child(draft, 2 * position + 1, node.right),
-                )
+                (Old::with(node.left), Old::with(node.right))
             }
         }
     }
 
-    /// The old subtree with this hash at a position.
-    fn child(&mut self, draft: usize, position: Position, hash: Hash) -> Old {
-        if hash == EMPTY {
-            Old::Empty
-        } else if is_leaf(&hash) {
-            let node = self.node(draft, position).copied().unwrap_or_default();
-            self.old(Subtree::Leaf(Leaf { node, hash }))
-        } else {
-            Old::Inner(hash)
-        }
+    /// The same subtree, with its leaf read if it is one.
+    fn read(&mut self, draft: usize, position: Position, old: Old) -> Old {
+        let Old::Here(hash) = old else {
+            return old;
+        };
+        let node = self.node(draft, position).copied().unwrap_or_default();
+        self.old(Subtree::Leaf(Leaf { node, hash }))
     }
 
     /// The node above two subtrees: none above nothing, and none above a lone leaf, which rises.
@@ -433,6 +442,14 @@ impl Drafts {
             (New::Empty, New::Empty) => return self.lift(draft, position, New::Empty),
             (New::Leaf(_), New::Empty) => return self.lift(draft, position, left),
             (New::Empty, New::Leaf(_)) => return self.lift(draft, position, right),
+            (New::Here(hash), New::Empty) => {
+                let leaf = self.read(draft, 2 * position, Old::Here(hash));
+                return self.lift(draft, position, leaf.kept());
+            }
+            (New::Empty, New::Here(hash)) => {
+                let leaf = self.read(draft, 2 * position + 1, Old::Here(hash));
+                return self.lift(draft, position, leaf.kept());
+            }
             _ => {}
         }
         self.place(draft, 2 * position, left);
@@ -469,6 +486,7 @@ impl Drafts {
                     self.put(draft, position, node);
                 }
             }
+            New::Here(_) => {}
             New::Kept(_) | New::Changed if position >> self.drafts[draft].id.height() == 0 => {}
             // At the lower cut, what is not a leaf is in another page.
             New::Empty | New::Kept(_) | New::Changed => self.clear(draft, 1 << position),
@@ -479,7 +497,7 @@ impl Drafts {
         match new {
             New::Empty => Some(EMPTY),
             New::Leaf(leaf) => Some(self.leaves[leaf].hash),
-            New::Kept(hash) => Some(hash),
+            New::Here(hash) | New::Kept(hash) => Some(hash),
             New::Changed => None,
         }
     }
@@ -520,13 +538,24 @@ impl Drafts {
         }
     }
 
-    /// The changed pages, ascending.
+    /// The changed pages, ascending: patches, or whole pages where there was none.
     fn pack(&self) -> Vec<PageChange> {
-        let mut pages: Vec<PageChange> = self
+        let outlines: Vec<Outline> = self
             .drafts
             .iter()
-            .map(|draft| (draft.id, Some(draft.pack(&self.arena))))
-            .chain(self.removed.iter().map(|id| (*id, None)))
+            .map(|draft| Outline {
+                here: draft.here,
+                taken: draft.taken,
+                below: draft.old.as_ref().map_or(EMPTY, |(_, hash)| *hash),
+            })
+            .collect();
+        let node = |draft: usize, position| self.arena[self.drafts[draft].base + position];
+        let pages = Page::pack_all(&outlines, node);
+        let changed = self.drafts.iter().zip(pages);
+        let removed = self.removed.iter().map(|id| (*id, None));
+        let mut pages: Vec<PageChange> = changed
+            .map(|(draft, page)| (draft.id, Some(page)))
+            .chain(removed)
             .collect();
         pages.sort_unstable_by_key(|(id, _)| *id);
         pages
@@ -536,25 +565,34 @@ impl Drafts {
         match new {
             New::Empty => Subtree::Empty,
             New::Leaf(leaf) => Subtree::Leaf(self.leaves[leaf]),
+            // What hangs at a chunk's top was read when the chunk was found.
+            New::Here(_) => {
+                debug_assert!(false, "the leaf of a chunk has been read");
+                Subtree::Empty
+            }
             New::Kept(hash) => Subtree::Inner(hash),
             New::Changed => Subtree::Inner(self.results[result]),
         }
     }
 }
 
-impl Draft {
-    /// The changed page: a patch, or the whole page if there was none.
-    fn pack(&self, arena: &[Node]) -> Page {
-        let below = self.old.as_ref().map_or(&EMPTY, |(_, hash)| hash);
-        Page::pack(self.here, self.taken, below, &arena[self.base..])
-    }
-}
-
 impl Old {
+    /// The subtree with this hash, in its place.
+    fn with(hash: Hash) -> Self {
+        if hash == EMPTY {
+            Self::Empty
+        } else if is_leaf(&hash) {
+            Self::Here(hash)
+        } else {
+            Self::Inner(hash)
+        }
+    }
+
     const fn kept(self) -> New {
         match self {
             Self::Empty => New::Empty,
             Self::Leaf(leaf) => New::Leaf(leaf),
+            Self::Here(hash) => New::Here(hash),
             Self::Inner(hash) => New::Kept(hash),
         }
     }
@@ -599,8 +637,8 @@ impl Top {
     }
 
     fn find_chunks(&mut self, position: Position, depth: usize, old: Old) {
-        match old {
-            Old::Empty => {}
+        match self.work.read(0, position, old) {
+            Old::Empty | Old::Here(_) => {}
             Old::Leaf(leaf) => {
                 let leaf = self.work.leaves[leaf];
                 self.chunks[chunk_of(&leaf.node.left)] = Subtree::Leaf(leaf);
@@ -627,12 +665,12 @@ impl Top {
         self.work.hash(1, hasher);
         let lone = match new {
             New::Leaf(leaf) => Some(self.work.leaves[leaf]),
-            New::Empty | New::Kept(_) | New::Changed => None,
+            New::Empty | New::Here(_) | New::Kept(_) | New::Changed => None,
         };
         let changed = match new {
             New::Changed => self.work.pack().pop(),
             New::Empty | New::Leaf(_) if self.had_page => Some((PageId::ROOT, None)),
-            New::Empty | New::Leaf(_) | New::Kept(_) => None,
+            New::Empty | New::Leaf(_) | New::Here(_) | New::Kept(_) => None,
         };
         let root = self
             .work
