@@ -170,6 +170,17 @@ pub(crate) struct MerkleOptions {
     pub(crate) output: OutputOptions,
 }
 
+/// Another state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateRival {
+    /// NOMT with one worker.
+    Nomt,
+    /// NOMT with as many as it takes by default.
+    NomtDefault,
+    /// jmt, in memory.
+    Jmt,
+}
+
 /// Settings of `state`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct StateOptions {
@@ -188,6 +199,14 @@ pub(crate) struct StateOptions {
     /// MiB of each of our two caches, pages of the tree and blocks of files, and of each of NOMT's two.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) cache_mib: u32,
+    /// Which rivals to load; of the others there are no figures. With ten million keys jmt alone takes 7 GiB.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_enum,
+        default_value = "nomt,nomt-default,jmt"
+    )]
+    pub(crate) rivals: Vec<StateRival>,
     /// Folder for everybody's files, on the disk that is to be measured; they are removed [default: the build's folder]
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,

@@ -126,6 +126,7 @@ fn compare_points<'a>(
                 let ground = Ground {
                     keys: point.keys,
                     cache_mib: options.cache_mib,
+                    rivals: options.rivals.clone(),
                     rounds: options.rounds,
                     data: data.to_owned(),
                 };

@@ -14,6 +14,7 @@ use super::ours::{self, Ours};
 use super::proofs::ProofFigures;
 use super::rival::Rival;
 use super::workload::{Key, Population};
+use crate::cli::StateRival;
 use crate::error::CompareError;
 use crate::machine::resident_bytes;
 use crate::measure::settle;
@@ -28,6 +29,8 @@ const WORTH_A_WORD_KEYS: usize = 100_000;
 pub(super) struct Ground {
     pub(super) keys: usize,
     pub(super) cache_mib: u32,
+    /// Who is loaded beside ours.
+    pub(super) rivals: Vec<StateRival>,
     pub(super) rounds: u32,
     /// The folder in which stores get folders of their own.
     pub(super) data: PathBuf,
@@ -76,12 +79,20 @@ impl Field {
         };
         let (ours, our_size, root) = loading.ours(&folder.path().join("ours"), hasher)?;
         let (mut rivals, mut roots_equal) = (Vec::new(), true);
-        for (name, workers) in [
-            ("nomt", Some(Workers::One)),
-            ("nomt_default", Some(Workers::Default)),
-            ("jmt", None),
+        for (name, rival, workers) in [
+            ("nomt", StateRival::Nomt, Some(Workers::One)),
+            (
+                "nomt_default",
+                StateRival::NomtDefault,
+                Some(Workers::Default),
+            ),
+            ("jmt", StateRival::Jmt, None),
         ] {
-            let loaded = loading.rival(name, workers, &folder.path().join(name))?;
+            let loaded = if ground.rivals.contains(&rival) {
+                loading.rival(name, workers, &folder.path().join(name))?
+            } else {
+                None
+            };
             let present = loaded.map(|(rival, size, its_root)| {
                 roots_equal &= its_root.is_none_or(|its_root| its_root == root);
                 (rival, size)
