@@ -128,6 +128,9 @@ enum Outcome {
     Right,
     RefusedWhenOpened,
     RefusedWhenRead,
+    /// The journals begin later than they did, as those of a store do whose first ones are in tables. Only who looks at
+    /// every block finds that.
+    Headless,
     Silent,
 }
 
@@ -145,14 +148,21 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const OUTCOMES: [Outcome; 4] = [
+        const OUTCOMES: [Outcome; 5] = [
             Outcome::Right,
             Outcome::RefusedWhenOpened,
             Outcome::RefusedWhenRead,
+            Outcome::Headless,
             Outcome::Silent,
         ];
         write!(f, "{:14}", "")?;
-        for head in ["right", "refused: opened", "refused: read", "silent loss"] {
+        for head in [
+            "right",
+            "refused: opened",
+            "refused: read",
+            "headless",
+            "silent loss",
+        ] {
             write!(f, "{head:>17}")?;
         }
         for kind in Kind::ALL {
@@ -264,15 +274,37 @@ impl Original {
             None => fs::remove_file(&target).unwrap(),
         }
         let case = format!("{damage:?} in {}", path.display());
+        let headless = self.is_headless(folder.path());
         let (first, said) = self.open_and_check(folder.path());
         let (second, said_second) = self.open_and_check(folder.path());
         // What was refused stays refused: no opening makes it look whole.
+        if headless && first != Outcome::Right {
+            return (Outcome::Headless, format!("{case}: {said}"));
+        }
         let stays = (first == Outcome::Right) == (second == Outcome::Right);
         if first != Outcome::Silent && (!stays || second == Outcome::Silent) {
             let said = format!("{case}, first {first:?} ({said}), then {second:?}: {said_second}");
             return (Outcome::Silent, said);
         }
         (first, format!("{case}: {said}"))
+    }
+
+    /// Whether the first of its batches are gone, or the first one has another head, and all others are there.
+    fn is_headless(&self, folder: &Path) -> bool {
+        let journals = |files: &BTreeMap<PathBuf, Vec<u8>>| {
+            let of_kind = [Kind::OlderJournal, Kind::Journal].map(|kind| self.by_kind.get(&kind));
+            let found = of_kind.into_iter().flatten().flatten();
+            let contents = found.filter_map(|path| files.get(path));
+            let of = |content: &Vec<u8>| {
+                let batches = batches(content).into_iter();
+                batches
+                    .map(|batch| content[batch.start..batch.end].to_vec())
+                    .collect::<Vec<_>>()
+            };
+            contents.flat_map(of).collect::<Vec<_>>()
+        };
+        let (before, after) = (journals(&self.files), journals(&files(folder)));
+        before != after && before.ends_with(after.get(1..).unwrap_or_default())
     }
 
     fn open_and_check(&mut self, folder: &Path) -> (Outcome, String) {
