@@ -274,19 +274,25 @@ impl Original {
             None => fs::remove_file(&target).unwrap(),
         }
         let case = format!("{damage:?} in {}", path.display());
-        let headless = self.is_headless(folder.path());
+        let silent = if self.is_headless(folder.path()) {
+            Outcome::Headless
+        } else {
+            Outcome::Silent
+        };
         let (first, said) = self.open_and_check(folder.path());
         let (second, said_second) = self.open_and_check(folder.path());
         // What was refused stays refused: no opening makes it look whole.
-        if headless && first != Outcome::Right {
-            return (Outcome::Headless, format!("{case}: {said}"));
-        }
         let stays = (first == Outcome::Right) == (second == Outcome::Right);
         if first != Outcome::Silent && (!stays || second == Outcome::Silent) {
             let said = format!("{case}, first {first:?} ({said}), then {second:?}: {said_second}");
-            return (Outcome::Silent, said);
+            return (silent, said);
         }
-        (first, format!("{case}: {said}"))
+        let outcome = if first == Outcome::Silent {
+            silent
+        } else {
+            first
+        };
+        (outcome, format!("{case}: {said}"))
     }
 
     /// Whether the first of its batches are gone, or the first one has another head, and all others are there.

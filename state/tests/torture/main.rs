@@ -22,5 +22,5 @@ mod journal;
 #[cfg(feature = "fjall")]
 mod kill;
 mod model;
-//OFF #[cfg(feature = "fjall")]
-//OFF mod own_files;
+#[cfg(feature = "fjall")]
+mod own_files;
