@@ -10,6 +10,7 @@ mod history;
 mod index;
 mod multi;
 mod nomt_proofs;
+mod pages;
 mod prune;
 mod rollback;
 mod store;
