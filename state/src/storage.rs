@@ -10,6 +10,8 @@ use crate::{BlockMark, StateError};
 #[cfg(feature = "fjall")]
 mod fjall;
 #[cfg(feature = "fjall")]
+mod journal;
+#[cfg(feature = "fjall")]
 mod marker;
 mod memory;
 #[cfg(feature = "fjall")]

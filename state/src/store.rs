@@ -42,6 +42,8 @@ mod upgrade;
 pub use commit::BlockCommit;
 pub use index::{EventFilter, EventPosition, EventPositions, MAX_EVENT_PAGE};
 pub use keys::FORMAT_VERSION;
+#[cfg(feature = "fjall")]
+pub(crate) use keys::{FORMAT as FORMAT_KEY, TIP as TIP_KEY};
 pub use options::StoreOptions;
 pub use prune::Pruned;
 pub use stats::{SpaceStats, StoreStats};

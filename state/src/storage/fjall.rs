@@ -7,10 +7,11 @@
 //!
 //! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
 //! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
-//! later. A break in one of the *older* journals can cost entries of blocks below the tip while the tip stays whole. A
-//! missing block, reverse diff or list of receipts is then an error when it is asked for; a missing entry of an index or of
-//! an earlier value is not told from one that never was. Only the state at the tip is compared with a root when a store
-//! is opened; earlier ones are when they are rolled back to.
+//! later. A break in one of the *older* journals would cost entries of blocks below the tip while the tip stays whole, so
+//! [`journal::check`] looks for one first. Where a whole journal is gone, the oldest of several, a missing block, reverse
+//! diff or list of receipts is an error when it is asked for; a missing value, entry of an index or earlier value is not told
+//! from one that never was. A value at the tip is compared with the tree when it is proven, and all of them when the tree is
+//! rebuilt; earlier states are compared when they are rolled back to.
 
 use std::{
     fmt, fs, io,
@@ -21,7 +22,9 @@ use std::{
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
 
-use super::{Space, Storage, Visit, Witness, WriteBatch, marker, witness, witness::WitnessFile};
+use super::{
+    Space, Storage, Visit, Witness, WriteBatch, journal, marker, witness, witness::WitnessFile,
+};
 use crate::{BlockMark, FORMAT_VERSION, StateError, Upgrade, store::check_format};
 
 /// The folder of fjall's files.
@@ -120,6 +123,7 @@ impl FjallStorage {
     fn open_format(folder: &Path, options: FjallOptions, format: u32) -> Result<Self, StateError> {
         if is_created(folder)? {
             check_files(&folder.join(DATABASE), format)?;
+            check_journals(folder)?;
         }
         let database = open_database(folder, options)?;
         // Asked again under the lock: somebody may have created the store and left in between.
@@ -260,6 +264,20 @@ fn check_files(database: &Path, format: u32) -> Result<(), StateError> {
         return missing("the journal");
     }
     Ok(())
+}
+
+/// Journals that somebody else is writing may look as if they were damaged.
+fn check_journals(folder: &Path) -> Result<(), StateError> {
+    let database = folder.join(DATABASE);
+    journal::check(&database).map_err(|error| {
+        let lock = fs::File::open(database.join("lock"));
+        match lock.map(|lock| lock.try_lock()) {
+            Ok(Err(fs::TryLockError::WouldBlock)) => StateError::Locked {
+                path: folder.to_path_buf(),
+            },
+            _ => error,
+        }
+    })
 }
 
 fn open_database(folder: &Path, options: FjallOptions) -> Result<Database, StateError> {

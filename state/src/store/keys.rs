@@ -9,9 +9,9 @@ use crate::{Space, StateError, Storage};
 pub const FORMAT_VERSION: u32 = 2;
 
 /// The key in `meta` of the format version: 4 bytes, little-endian.
-pub(super) const FORMAT: &[u8] = b"format";
+pub(crate) const FORMAT: &[u8] = b"format";
 /// The key in `meta` of the tip.
-pub(super) const TIP: &[u8] = b"tip";
+pub(crate) const TIP: &[u8] = b"tip";
 /// The key in `meta` of the mark of the tree's pages.
 pub(super) const PAGES: &[u8] = b"pages";
 /// The key in `meta` of the first block that is kept whole; absent while all are.

@@ -220,22 +220,6 @@ pub(crate) fn topic(number: u8) -> Hash {
     Hash([number; 32])
 }
 
-/// Receipts of about this size, each as large as one may be in its return data.
-#[cfg(feature = "fjall")]
-pub(crate) fn large_receipts(size_bytes: usize) -> Receipts {
-    let receipt = || Receipt {
-        tx_id: sha256(b"large"),
-        status: ReceiptStatus::Failed(ordlane_primitives::ErrorCode::OutOfGas),
-        gas_used: Gas(1),
-        fee: Amount(1),
-        events: Bounded::default(),
-        return_data: ReturnData::new(vec![7; ReturnData::MAX]).unwrap(),
-    };
-    let count = size_bytes.div_ceil(ReturnData::MAX);
-    Bounded::new((0..count).map(|_| receipt()).collect()).unwrap()
-}
-
-/// Everything that a storage holds.
 /// All that a storage holds, but for the tree's pages, which follow from the values and are written when there is time.
 pub(crate) fn dump(storage: &dyn Storage) -> BTreeMap<Space, BTreeMap<Vec<u8>, Vec<u8>>> {
     Space::ALL

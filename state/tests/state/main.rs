@@ -2,20 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod chain;
-#[cfg(feature = "fjall")]
-mod crash;
-#[cfg(feature = "fjall")]
-mod damage;
 mod faulty;
 #[cfg(feature = "fjall")]
 mod folder;
-#[cfg(feature = "fjall")]
-mod full_disk;
 mod golden;
 mod history;
 mod index;
 mod multi;
 mod nomt_proofs;
+mod pages;
 mod prune;
 mod rollback;
 mod store;

@@ -1,0 +1,231 @@
+//! What fjall does not notice in its journals.
+//!
+//! fjall takes a journal up to where it cannot be read, and goes on with the next one; it trusts the number of entries and
+//! the sequence number before a batch, which no checksum covers. So what lies behind a break in an older journal, or in a
+//! batch whose number is wrong, would be gone without a word, while the tip, which is in the last journal, is there.
+//!
+//! Invariant: the journals follow each other without a gap; no batch lies behind a break; sequence numbers ascend; and each
+//! batch that moves the tip moves it by one block. A break behind which there is nothing is a write that was cut off: what
+//! it cost, the tip witness tells. An oldest journal that is gone as a whole is not told from one that fjall removed.
+//!
+//! Source: fjall 3.1, `journal/entry.rs`. A batch is a head (a tag, the number of entries, 4 bytes, and the sequence number,
+//! 8), its entries (a tag, the kind, the compression, the key space, 8, the size of the key, 2, of the value, 4, and of the
+//! value as it is stored, 4, the key, the value), and an end (a tag, a checksum, 8, a magic), all little-endian. Checksums
+//! are left to fjall.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use ordlane_primitives::codec;
+
+use crate::{
+    StateError, Tip,
+    store::{FORMAT_KEY, TIP_KEY},
+};
+
+const HEAD: u8 = 1;
+const ENTRY: u8 = 2;
+const END: u8 = 3;
+/// The kind of an entry that has a value.
+const PUT: u8 = 0;
+/// The longest value that is looked at: that of a tip.
+const MAX_VALUE_BYTES: usize = 72;
+
+/// Checks the journals in fjall's folder, and changes nothing.
+pub(super) fn check(database: &Path) -> Result<(), StateError> {
+    let mut found = Found::default();
+    let mut last_number = None;
+    for (number, path) in journals(database)? {
+        if last_number.is_some_and(|last: u64| last.checked_add(1) != Some(number)) {
+            return Err(StateError::damaged("a journal is missing"));
+        }
+        last_number = Some(number);
+        found.read(&path)?;
+    }
+    Ok(())
+}
+
+/// All journals, the oldest first.
+fn journals(database: &Path) -> Result<Vec<(u64, PathBuf)>, StateError> {
+    let failed = |error| StateError::io("list the journals", error);
+    let mut journals = Vec::new();
+    for entry in fs::read_dir(database).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "jnl") {
+            let number = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse().ok());
+            let number = number.ok_or_else(|| StateError::damaged("a journal has no number"))?;
+            journals.push((number, path));
+        }
+    }
+    journals.sort_unstable();
+    Ok(journals)
+}
+
+/// What the journals so far say.
+#[derive(Default)]
+struct Found {
+    sequence: Option<u64>,
+    height: Option<u64>,
+    /// The store was new, so the first block is the genesis block.
+    is_new: bool,
+    /// There was something that is no batch.
+    broken: bool,
+}
+
+impl Found {
+    fn read(&mut self, path: &Path) -> Result<(), StateError> {
+        let failed = |error| StateError::io("read a journal", error);
+        let mut journal = BufReader::new(File::open(path).map_err(failed)?);
+        loop {
+            match Batch::read(&mut journal) {
+                Ok(Some(batch)) => self.add(&batch)?,
+                Ok(None) => break,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.broken = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        // fjall reserves space before it needs it.
+        self.broken |= !is_zero(&mut journal).map_err(failed)?;
+        Ok(())
+    }
+
+    fn add(&mut self, batch: &Batch) -> Result<(), StateError> {
+        if self.broken {
+            return Err(StateError::damaged("an older journal breaks off"));
+        }
+        if self.sequence.is_some_and(|last| batch.sequence <= last) {
+            return Err(StateError::damaged(
+                "the batches of its journals are out of order",
+            ));
+        }
+        self.sequence = Some(batch.sequence);
+        self.is_new |= batch.is_of_new_store();
+        let Some(height) = batch.moves_tip() else {
+            return Ok(());
+        };
+        let follows = match self.height {
+            Some(last) => height.abs_diff(last) == 1,
+            None => height == 0 || !self.is_new,
+        };
+        if !follows {
+            return Err(StateError::damaged("a block is missing among its journals"));
+        }
+        self.height = Some(height);
+        Ok(())
+    }
+}
+
+/// The entries of a batch that may tell what it does to the tip.
+struct Batch {
+    sequence: u64,
+    entries: u32,
+    tip: Option<Tip>,
+    /// Those whose keys may be block hashes, heights, or that of the format's version.
+    short: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl Batch {
+    /// The batch that comes next, or none where something else does.
+    fn read(journal: &mut BufReader<File>) -> io::Result<Option<Self>> {
+        if read_end(journal)? != Some(HEAD) {
+            return Ok(None);
+        }
+        let mut batch = Self {
+            entries: u32::from_le_bytes(array(journal)?),
+            sequence: u64::from_le_bytes(array(journal)?),
+            tip: None,
+            short: Vec::new(),
+        };
+        loop {
+            match array(journal)? {
+                [ENTRY] => batch.read_entry(journal)?,
+                [END] => break,
+                _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let _checksum_and_magic: [u8; 12] = array(journal)?;
+        Ok(Some(batch))
+    }
+
+    fn read_entry(&mut self, journal: &mut BufReader<File>) -> io::Result<()> {
+        let [kind, _compression] = array(journal)?;
+        let _key_space: [u8; 8] = array(journal)?;
+        let mut key = vec![0; usize::from(u16::from_le_bytes(array(journal)?))];
+        let _whole_bytes: [u8; 4] = array(journal)?;
+        let value_bytes = u32::from_le_bytes(array(journal)?);
+        journal.read_exact(&mut key)?;
+        let looked_at = [TIP_KEY.len(), FORMAT_KEY.len(), 8, 32].contains(&key.len());
+        match usize::try_from(value_bytes) {
+            Ok(value_bytes) if looked_at && value_bytes <= MAX_VALUE_BYTES => {
+                let mut value = vec![0; value_bytes];
+                journal.read_exact(&mut value)?;
+                if key == TIP_KEY {
+                    // Of several the one in `meta` comes last.
+                    self.tip = codec::decode(&value).ok();
+                } else {
+                    self.short.push((key, (kind == PUT).then_some(value)));
+                }
+                Ok(())
+            }
+            _ => journal.seek_relative(i64::from(value_bytes)),
+        }
+    }
+
+    /// Whether it is the first one of a store that begins with no block.
+    fn is_of_new_store(&self) -> bool {
+        let mut keys = self.short.iter().map(|(key, _)| key.as_slice());
+        self.entries == 1 && keys.next() == Some(FORMAT_KEY)
+    }
+
+    /// The height of the block that becomes the tip, if this batch commits a block or undoes one.
+    fn moves_tip(&self) -> Option<u64> {
+        let tip = self.tip.as_ref()?;
+        let height = tip.height.0;
+        let has = |key: &[u8], value: Option<&[u8]>| {
+            let mut short = self.short.iter();
+            short.any(|(found, to)| found == key && to.as_deref() == value)
+        };
+        let commits = has(&tip.block_hash.0, Some(&height.to_be_bytes()));
+        let undoes = || has(&height.checked_add(1)?.to_be_bytes(), None).then_some(());
+        (commits || undoes().is_some()).then_some(height)
+    }
+}
+
+fn array<const N: usize>(journal: &mut BufReader<File>) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    journal.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The next byte, or none at the end, and at a byte that begins no batch, which is left for the next reader.
+fn read_end(journal: &mut BufReader<File>) -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    match journal.read(&mut byte)? {
+        0 => Ok(None),
+        _ if byte == [HEAD] => Ok(Some(HEAD)),
+        _ => {
+            journal.seek_relative(-1)?;
+            Ok(None)
+        }
+    }
+}
+
+/// Whether nothing but zeros is left.
+fn is_zero(journal: &mut BufReader<File>) -> io::Result<bool> {
+    let mut bytes = [0; 4_096];
+    loop {
+        match journal.read(&mut bytes)? {
+            0 => return Ok(true),
+            count if bytes.iter().take(count).any(|byte| *byte != 0) => return Ok(false),
+            _ => {}
+        }
+    }
+}
