@@ -2,7 +2,7 @@
 
 use std::{
     num::{NonZeroU64, NonZeroUsize},
-    sync::{Arc, RwLock},
+    sync::Arc,
     thread,
 };
 
@@ -12,7 +12,7 @@ use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
 use crate::{
-    Engine, EngineError, SystemError, engine::Durable, execute::Runner, layer::Layers, seal,
+    Engine, EngineError, SystemError, durable::DurableChain, execute::Runner, layer::Layers, seal,
 };
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
@@ -103,6 +103,7 @@ impl EngineBuilder {
             .map_or_else(StoreOptions::default, StoreOptions::keeping);
         let hasher = Arc::<Dispatcher>::clone(&dispatcher);
         let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
+        let store = Arc::new(store);
 
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
@@ -110,13 +111,13 @@ impl EngineBuilder {
         } else if let Some(genesis) = &self.genesis {
             check_genesis(&store, genesis)?;
         }
-        let durable = durable_block(&store)?;
+        let chain = Arc::new(DurableChain::load(Arc::clone(&store))?);
         Ok(Engine {
             store,
             dispatcher,
             runner: Runner::new(executor, self.traces),
             layers: Layers::default(),
-            durable: RwLock::new(durable),
+            chain,
         })
     }
 }
@@ -165,14 +166,6 @@ fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemErro
     Err(SystemError::OtherGenesis {
         stored: stored.to_string(),
         given: given.to_string(),
-    })
-}
-
-fn durable_block(store: &StateStore) -> Result<Durable, SystemError> {
-    let tip = store.tip().ok_or(SystemError::NoGenesis)?;
-    Ok(Durable {
-        hash: tip.block_hash,
-        header: header_at(store, tip.height)?,
     })
 }
 

@@ -1,14 +1,16 @@
 //! The engine: what it owns, and how one block goes through its stages.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 
 use ordlane_gpu_kernels::Dispatcher;
 use ordlane_primitives::{Block, BlockHash, BlockHeader, Gas, Hash, TxBytes, TxId};
-use ordlane_state::{StateStore, Tree};
+use ordlane_state::{StateError, StateStore, Tree};
 
 use crate::{
     BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
     admit::Rules,
+    changes::Changes,
+    durable::{Durable, DurableChain},
     execute::{ParentState, Ran, Runner},
     layer::{Layer, Layers},
     run::{self, Workers},
@@ -20,33 +22,26 @@ use crate::{
 /// Executes, commits and proves the blocks of one chain over one store.
 ///
 /// It can be shared between threads: executing needs `&self`, and any number of blocks may be executed at once.
-/// Committing waits until those that are being executed are done.
+/// Neither waits a commit for what is being executed, nor the other way round.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) store: StateStore,
+    pub(crate) store: Arc<StateStore>,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) runner: Runner,
     pub(crate) layers: Layers,
-    /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
-    /// committed to it.
-    pub(crate) durable: RwLock<Durable>,
+    pub(crate) chain: Arc<DurableChain>,
 }
 
-/// The last durable block.
-#[derive(Clone, Debug)]
-pub(crate) struct Durable {
-    pub(crate) header: BlockHeader,
-    pub(crate) hash: BlockHash,
-}
-
-/// A parent to execute on. While it lives, nothing is committed below it.
+/// A parent to execute on. While it lives, blocks may be committed below it and in its place, but none is undone.
 #[derive(Debug)]
 pub(crate) struct Parent<'a> {
     pub(crate) head: Head,
     pub(crate) header: BlockHeader,
     pub(crate) tree: Tree,
     pub(crate) state: ParentState<'a>,
-    _durable: RwLockReadGuard<'a, Durable>,
+    /// The parent's own layer, if it is not durable.
+    below: Option<Arc<Layer>>,
+    _kept: RwLockReadGuard<'a, ()>,
 }
 
 impl Engine {
@@ -102,20 +97,29 @@ impl Engine {
 
     /// The parent with this hash, and its state.
     pub(crate) fn parent(&self, hash: &BlockHash) -> Result<Parent<'_>, EngineError> {
-        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.chain.keep();
+        let looking = self.chain.looking();
+        let durable = Arc::clone(&looking);
         if *hash == durable.hash {
-            return Ok(self.durable_parent(durable));
+            return Ok(self.parent_on(&durable, kept));
         }
-        let Some(layer) = self.layers.find(hash) else {
+        let found = self
+            .layers
+            .find(hash)
+            .map(|layer| (layer.chain(&durable.hash), layer));
+        drop(looking);
+        let Some((layers, layer)) = found else {
             return Err(self.no_parent(hash, &durable.hash)?.into());
         };
-        let layers = layer.chain(&durable.hash)?;
+        let layers = layers?;
+        let changes = layers.iter().map(|layer| Arc::clone(&layer.changes));
         Ok(Parent {
             head: Head::of(&layer.header, layer.hash),
             header: layer.header.clone(),
             tree: layer.tree.clone(),
-            state: ParentState::new(&self.store, layers),
-            _durable: durable,
+            state: ParentState::new(self.chain.snapshot(&durable), changes.collect()),
+            below: Some(layer),
+            _kept: kept,
         })
     }
 
@@ -129,17 +133,28 @@ impl Engine {
     }
 
     /// The durable block, whatever it is now, as a parent.
-    pub(crate) fn durable_parent<'a>(
-        &'a self,
-        durable: RwLockReadGuard<'a, Durable>,
-    ) -> Parent<'a> {
+    pub(crate) fn durable_parent(&self) -> Parent<'_> {
+        let kept = self.chain.keep();
+        self.parent_on(&self.chain.durable(), kept)
+    }
+
+    fn parent_on<'a>(&'a self, durable: &Durable, kept: RwLockReadGuard<'a, ()>) -> Parent<'a> {
         Parent {
-            head: Head::of(&durable.header, durable.hash),
+            head: durable.head(),
             header: durable.header.clone(),
-            tree: self.store.tree(),
-            state: ParentState::new(&self.store, Vec::new()),
-            _durable: durable,
+            tree: durable.tree.clone(),
+            state: ParentState::new(self.chain.snapshot(durable), Vec::new()),
+            below: None,
+            _kept: kept,
         }
+    }
+
+    /// Why a parent's tree cannot be built upon: another block was committed in its place.
+    fn stale(&self, parent: BlockHash) -> BlockError {
+        // The commit that has moved the tree on may not be through yet.
+        let _no_commit = self.chain.pause();
+        let durable = self.chain.durable().hash;
+        BlockError::StaleParent { parent, durable }
     }
 
     /// The rules for a block after `parent` with this context.
@@ -194,7 +209,12 @@ impl Engine {
         let (tx_ids, transactions) = select(verified, &included);
         seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
         let changes = seal::changes(&writes, &parent.state)?;
-        let tree = seal::update_tree(&parent.tree, &changes, &self.dispatcher)?;
+        let tree = match seal::update_tree(&parent.tree, &changes, &self.dispatcher) {
+            Err(SystemError::State(StateError::StaleTree)) => {
+                return Err(self.stale(parent.head.hash).into());
+            }
+            tree => tree?,
+        };
         let body = seal::Body {
             state_root: tree.root(),
             transactions_root: transactions_root
@@ -203,13 +223,12 @@ impl Engine {
             gas_used: Gas(gas_used),
         };
         let header = seal::header(&parent.head.hash, rules, context, &body, &self.dispatcher);
-        let below = parent.state.layers.first().cloned();
         let layer = Arc::new(Layer::new(
             header.hash(),
             header.clone(),
-            changes,
+            Arc::new(Changes::new(changes)),
             tree,
-            below,
+            parent.below.clone(),
         ));
         self.layers
             .insert(&layer, parent.state.layers.len().saturating_add(1))?;
