@@ -13,6 +13,7 @@ use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, Sto
 
 use crate::{
     Engine, EngineError, SystemError, durable::DurableChain, execute::Runner, layer::Layers, seal,
+    submit::Committer,
 };
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
@@ -24,6 +25,7 @@ pub struct EngineBuilder {
     mode: Mode,
     traces: bool,
     keep_blocks: Option<NonZeroU64>,
+    max_unsynced_blocks: Option<NonZeroUsize>,
 }
 
 impl EngineBuilder {
@@ -73,6 +75,13 @@ impl EngineBuilder {
         self
     }
 
+    /// How many blocks may be submitted and not yet on disk ([`Engine::submit`]); by default 4, and at most 8.
+    #[must_use]
+    pub const fn max_unsynced_blocks(mut self, blocks: NonZeroUsize) -> Self {
+        self.max_unsynced_blocks = Some(blocks);
+        self
+    }
+
     /// Opens the store and starts the threads.
     ///
     /// # Errors
@@ -112,12 +121,14 @@ impl EngineBuilder {
             check_genesis(&store, genesis)?;
         }
         let chain = Arc::new(DurableChain::load(Arc::clone(&store))?);
+        let committer = Committer::new(Arc::clone(&chain), self.max_unsynced_blocks);
         Ok(Engine {
             store,
             dispatcher,
             runner: Runner::new(executor, self.traces),
             layers: Layers::default(),
             chain,
+            committer,
         })
     }
 }

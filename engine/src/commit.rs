@@ -19,21 +19,23 @@ pub struct Committed {
 }
 
 impl Engine {
-    /// Makes an executed block durable. When this returns, the block is on disk.
+    /// Makes an executed block durable. When this returns, the block is on disk. It comes after those that were
+    /// [submitted](Engine::submit).
     ///
     /// Executed blocks that stand beside it can still be read, but not committed or built upon.
     ///
     /// # Errors
     /// [`BlockError::NotOnTip`] when it does not stand on the durable block; [`SystemError`] when the
     /// store fails. After a failed write every further commit is refused until the store is opened anew.
-    #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
     pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
-        self.chain.commit(executed)
+        let lanes = self.dispatcher.lanes();
+        lanes.detached(|| self.committer.commit(executed))
     }
 }
 
 impl DurableChain {
     /// Makes an executed block the last durable one.
+    #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
     pub(crate) fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
         let _no_other = self.pause();
         let mut watch = Stopwatch::start();

@@ -16,6 +16,7 @@ use crate::{
     run::{self, Workers},
     seal,
     stages::Stopwatch,
+    submit::Committer,
     verify::Verified,
 };
 
@@ -30,6 +31,7 @@ pub struct Engine {
     pub(crate) runner: Runner,
     pub(crate) layers: Layers,
     pub(crate) chain: Arc<DurableChain>,
+    pub(crate) committer: Committer,
 }
 
 /// A parent to execute on. While it lives, blocks may be committed below it and in its place, but none is undone.

@@ -10,8 +10,8 @@
 //! Invariants:
 //! - no feature, thread count, mode or backend changes a bit of any result;
 //! - [`Engine::execute`] makes nothing durable; an [`Executed`] block can be dropped, and several may share a parent;
-//! - [`Engine::commit`] returns only when the block is on disk; after a [`SystemError`] the handle is poisoned, and the
-//!   store is at its last durable block;
+//! - [`Engine::commit`] returns only when the block is on disk, and so does [`Pending::wait`]; after a [`SystemError`] the
+//!   handle is poisoned, and the store is at its last durable block;
 //! - there is no global state and no async.
 //!
 //! ```
@@ -62,6 +62,7 @@ mod run;
 mod seal;
 mod snapshot;
 mod stages;
+mod submit;
 mod trace;
 mod upkeep;
 mod verify;
@@ -81,5 +82,6 @@ pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;
 pub use query::{ReceiptRecord, StateView, TransactionRecord};
 pub use stages::Stages;
+pub use submit::Pending;
 pub use trace::{BlockTrace, HotField, TransactionTrace};
 pub use witness::{MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness};

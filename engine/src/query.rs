@@ -70,8 +70,8 @@ impl Engine {
         self.chain.looking().head()
     }
 
-    /// The highest block that was executed on the durable one and is still held, the latest of several; the durable
-    /// head if there is none.
+    /// The highest block that was executed on the durable one and is still held or was submitted, the latest of several;
+    /// the durable head if there is none.
     #[must_use]
     pub fn executed_head(&self) -> Head {
         let durable = self.chain.looking();

@@ -9,6 +9,7 @@ impl Engine {
     /// Undoes all durable blocks above a height. When this returns, the block at that height is the durable one, on disk,
     /// and the next block is executed on it.
     ///
+    /// Waits for the blocks that were submitted before, and until nothing is being executed.
     /// Executed blocks that stand on it can be committed; those that stand on an undone one cannot be built upon.
     ///
     /// # Errors
@@ -17,6 +18,7 @@ impl Engine {
     /// and nothing happened; and when the store fails.
     #[tracing::instrument(skip(self))]
     pub fn rollback_to(&self, height: BlockHeight) -> Result<Head, EngineError> {
+        self.committer.flush()?;
         let lanes = self.dispatcher.lanes();
         Ok(lanes.detached(|| self.chain.rollback_to(height))?)
     }

@@ -20,6 +20,7 @@ mod imports;
 mod in_rayon;
 mod mutated;
 mod questions;
+mod submit;
 mod support;
 mod trace;
 mod weak_keys;
