@@ -3,21 +3,18 @@
 use std::sync::{Arc, RwLockReadGuard};
 
 use ordlane_gpu_kernels::Dispatcher;
-use ordlane_primitives::{Block, BlockHash, BlockHeader, Gas, Hash, TxBytes, TxId};
-use ordlane_state::{StateError, StateStore, Tree};
+use ordlane_primitives::{BlockHash, BlockHeader, Hash, TxBytes};
+use ordlane_state::{StateStore, Tree};
 
 use crate::{
-    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
+    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, SystemError,
     admit::Rules,
-    changes::Changes,
     durable::{Durable, DurableChain},
-    execute::{ParentState, Ran, Runner},
+    execute::{ParentState, Runner},
     layer::{Layer, Layers},
     run::{self, Workers},
-    seal,
-    stages::Stopwatch,
     submit::Committer,
-    verify::Verified,
+    unsealed::{Ground, Unsealed},
 };
 
 /// Executes, commits and proves the blocks of one chain over one store.
@@ -39,11 +36,23 @@ pub struct Engine {
 pub(crate) struct Parent<'a> {
     pub(crate) head: Head,
     pub(crate) header: BlockHeader,
-    pub(crate) tree: Tree,
+    tree: Tree,
     pub(crate) state: ParentState<'a>,
     /// The parent's own layer, if it is not durable.
     below: Option<Arc<Layer>>,
     _kept: RwLockReadGuard<'a, ()>,
+}
+
+impl Parent<'_> {
+    /// What a block on it is sealed on.
+    pub(crate) fn ground(&self) -> Ground {
+        Ground {
+            hash: self.head.hash,
+            tree: self.tree.clone(),
+            layer: self.below.clone(),
+            depth: self.state.layers.len(),
+        }
+    }
 }
 
 impl Engine {
@@ -83,18 +92,11 @@ impl Engine {
         transactions: &[TxBytes],
         transactions_root: Option<Hash>,
     ) -> Result<Executed, EngineError> {
-        let (verified, ran, stages) =
-            self.workers()
-                .run_block(rules, &parent.state, transactions)?;
-        self.seal(
-            parent,
-            rules,
-            context,
-            verified,
-            ran,
-            transactions_root,
-            stages,
-        )
+        let state = &parent.state;
+        let (verified, ran, stages) = self.workers().run_block(rules, state, transactions)?;
+        let unsealed = Unsealed::new(state, rules, context, verified, ran, stages)?;
+        let unsealed = unsealed.with_transactions_root(transactions_root);
+        self.seal(&parent.ground(), unsealed)
     }
 
     /// The parent with this hash, and its state.
@@ -126,7 +128,11 @@ impl Engine {
     }
 
     /// Why a block that is neither durable's tip nor held cannot be a parent.
-    fn no_parent(&self, hash: &BlockHash, durable: &BlockHash) -> Result<BlockError, SystemError> {
+    pub(crate) fn no_parent(
+        &self,
+        hash: &BlockHash,
+        durable: &BlockHash,
+    ) -> Result<BlockError, SystemError> {
         let (parent, durable) = (*hash, *durable);
         Ok(match self.store.height_of(hash)? {
             Some(_) => BlockError::StaleParent { parent, durable },
@@ -152,7 +158,7 @@ impl Engine {
     }
 
     /// Why a parent's tree cannot be built upon: another block was committed in its place.
-    fn stale(&self, parent: BlockHash) -> BlockError {
+    pub(crate) fn stale(&self, parent: BlockHash) -> BlockError {
         // The commit that has moved the tree on may not be through yet.
         let _no_commit = self.chain.pause();
         let durable = self.chain.durable().hash;
@@ -181,83 +187,4 @@ impl Engine {
             runner: &self.runner,
         }
     }
-
-    /// Stage 5: what ran becomes a block with a header, and a layer of state.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call site per way of making a block, each value once"
-    )]
-    pub(crate) fn seal(
-        &self,
-        parent: &Parent<'_>,
-        rules: &Rules,
-        context: &BlockContext,
-        verified: Vec<Verified>,
-        ran: Ran,
-        transactions_root: Option<Hash>,
-        mut stages: Stages,
-    ) -> Result<Executed, EngineError> {
-        let _span = tracing::debug_span!("seal").entered();
-        let mut watch = Stopwatch::start();
-        let Ran {
-            receipts,
-            included,
-            mut writes,
-            gas_used,
-            fees,
-            trace,
-            ..
-        } = ran;
-        let (tx_ids, transactions) = select(verified, &included);
-        seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
-        let changes = seal::changes(&writes, &parent.state)?;
-        let tree = match seal::update_tree(&parent.tree, &changes, &self.dispatcher) {
-            Err(SystemError::State(StateError::StaleTree)) => {
-                return Err(self.stale(parent.head.hash).into());
-            }
-            tree => tree?,
-        };
-        let body = seal::Body {
-            state_root: tree.root(),
-            transactions_root: transactions_root
-                .unwrap_or_else(|| seal::transactions_root(&transactions, &self.dispatcher)),
-            receipts: &receipts,
-            gas_used: Gas(gas_used),
-        };
-        let header = seal::header(&parent.head.hash, rules, context, &body, &self.dispatcher);
-        let layer = Arc::new(Layer::new(
-            header.hash(),
-            header.clone(),
-            Arc::new(Changes::new(changes)),
-            tree,
-            parent.below.clone(),
-        ));
-        self.layers
-            .insert(&layer, parent.state.layers.len().saturating_add(1))?;
-        stages.hash = watch.lap();
-        let block = Block {
-            header,
-            proposer_auth: None,
-            transactions,
-        };
-        Ok(Executed {
-            layer,
-            block,
-            receipts,
-            tx_ids,
-            stages,
-            trace,
-        })
-    }
-}
-
-/// The ids and bytes of those that are in the block. Both lists ascend.
-fn select(verified: Vec<Verified>, included: &[usize]) -> (Vec<TxId>, Vec<TxBytes>) {
-    let mut included = included.iter().peekable();
-    verified
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| included.next_if_eq(&index).is_some())
-        .map(|(_, tx)| (tx.id, tx.bytes))
-        .unzip()
 }

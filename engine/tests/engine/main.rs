@@ -16,6 +16,7 @@ mod failures;
 mod fields;
 mod forks;
 mod golden;
+mod import_many;
 mod imports;
 mod in_rayon;
 mod mutated;

@@ -23,7 +23,7 @@ use crate::support::{context, engine, generator, parallel, workload};
 
 /// What becomes of the block that is to fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     #[default]
     None,
     NothingIsWritten,
@@ -33,7 +33,7 @@ enum Fault {
 
 /// A storage in memory that writes blocks when it has leave to, and fails at one of them.
 #[derive(Debug, Default)]
-struct Controlled {
+pub(crate) struct Controlled {
     storage: MemoryStorage,
     /// Blocks that were written and attested.
     done: AtomicUsize,
@@ -45,12 +45,12 @@ struct Controlled {
 }
 
 impl Controlled {
-    fn fail(&self, at: usize, fault: Fault) {
+    pub(crate) fn fail(&self, at: usize, fault: Fault) {
         self.blocks.store(0, Ordering::SeqCst);
         *self.fault.lock().unwrap() = (at, fault);
     }
 
-    fn hold(&self) -> Sender<()> {
+    pub(crate) fn hold(&self) -> Sender<()> {
         let (give, leave) = channel();
         *self.leave.lock().unwrap() = Some(leave);
         give
@@ -100,14 +100,14 @@ impl Storage for Controlled {
     }
 }
 
-struct Setup {
-    storage: Arc<Controlled>,
-    genesis: Genesis,
-    blocks: Vec<GeneratedBlock>,
+pub(crate) struct Setup {
+    pub(crate) storage: Arc<Controlled>,
+    pub(crate) genesis: Genesis,
+    pub(crate) blocks: Vec<GeneratedBlock>,
 }
 
 impl Setup {
-    fn new(seed: u64, blocks: u64) -> Self {
+    pub(crate) fn new(seed: u64, blocks: u64) -> Self {
         let generator = generator(&Workload {
             blocks,
             txs_per_block: 20,
@@ -120,7 +120,7 @@ impl Setup {
         }
     }
 
-    fn open(&self, threads: usize, max_unsynced: usize) -> Engine {
+    pub(crate) fn open(&self, threads: usize, max_unsynced: usize) -> Engine {
         let mode = if threads == 1 {
             ordlane::Mode::Sequential
         } else {
