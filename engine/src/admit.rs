@@ -5,7 +5,7 @@ use ordlane_primitives::{BlockHeight, ChainParams, Gas, GasSchedule, signature};
 use crate::{ValidationError, decode::Decoded};
 
 /// The rules that one block's transactions are admitted under.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) params: ChainParams,
     pub(crate) schedule: &'static GasSchedule,

@@ -9,6 +9,7 @@ use crate::{
     execute::{FieldVm, OnInvalid, Ran, Refusal, Transition},
     run::Prepared,
     stages::Stopwatch,
+    unsealed::Unsealed,
 };
 
 /// How many transactions that panic a builder leaves out before it gives up.
@@ -104,7 +105,8 @@ impl Engine {
             }))
             .collect();
         left_out.sort_unstable_by_key(|left_out| left_out.position);
-        let executed = self.seal(parent, rules, context, verified, ran, None, stages)?;
+        let unsealed = Unsealed::new(&parent.state, rules, context, verified, ran, stages)?;
+        let executed = self.seal(&parent.ground(), unsealed)?;
         Ok(Built { executed, left_out })
     }
 

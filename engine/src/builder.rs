@@ -2,7 +2,7 @@
 
 use std::{
     num::{NonZeroU64, NonZeroUsize},
-    sync::{Arc, RwLock},
+    sync::Arc,
     thread,
 };
 
@@ -12,7 +12,8 @@ use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
 use crate::{
-    Engine, EngineError, SystemError, engine::Durable, execute::Runner, layer::Layers, seal,
+    Engine, EngineError, SystemError, durable::DurableChain, execute::Runner, layer::Layers, seal,
+    submit::Committer,
 };
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
@@ -24,6 +25,7 @@ pub struct EngineBuilder {
     mode: Mode,
     traces: bool,
     keep_blocks: Option<NonZeroU64>,
+    max_unsynced_blocks: Option<NonZeroUsize>,
 }
 
 impl EngineBuilder {
@@ -73,6 +75,13 @@ impl EngineBuilder {
         self
     }
 
+    /// How many blocks may be submitted and not yet on disk ([`Engine::submit`]); by default 4, and at most 8.
+    #[must_use]
+    pub const fn max_unsynced_blocks(mut self, blocks: NonZeroUsize) -> Self {
+        self.max_unsynced_blocks = Some(blocks);
+        self
+    }
+
     /// Opens the store and starts the threads.
     ///
     /// # Errors
@@ -103,6 +112,7 @@ impl EngineBuilder {
             .map_or_else(StoreOptions::default, StoreOptions::keeping);
         let hasher = Arc::<Dispatcher>::clone(&dispatcher);
         let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
+        let store = Arc::new(store);
 
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
@@ -110,13 +120,15 @@ impl EngineBuilder {
         } else if let Some(genesis) = &self.genesis {
             check_genesis(&store, genesis)?;
         }
-        let durable = durable_block(&store)?;
+        let chain = Arc::new(DurableChain::load(Arc::clone(&store))?);
+        let committer = Committer::new(Arc::clone(&chain), self.max_unsynced_blocks);
         Ok(Engine {
             store,
             dispatcher,
             runner: Runner::new(executor, self.traces),
             layers: Layers::default(),
-            durable: RwLock::new(durable),
+            chain,
+            committer,
         })
     }
 }
@@ -165,14 +177,6 @@ fn check_genesis(store: &StateStore, genesis: &Genesis) -> Result<(), SystemErro
     Err(SystemError::OtherGenesis {
         stored: stored.to_string(),
         given: given.to_string(),
-    })
-}
-
-fn durable_block(store: &StateStore) -> Result<Durable, SystemError> {
-    let tip = store.tip().ok_or(SystemError::NoGenesis)?;
-    Ok(Durable {
-        hash: tip.block_hash,
-        header: header_at(store, tip.height)?,
     })
 }
 

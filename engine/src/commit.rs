@@ -1,12 +1,11 @@
 //! Stage 6: one executed block becomes durable.
 
-use std::sync::PoisonError;
-
 use ordlane_primitives::{Receipt, ReceiptStatus, Receipts, codec};
-use ordlane_state::BlockCommit;
+use ordlane_state::{BlockCommit, StateError};
 
 use crate::{
-    BlockError, Engine, EngineError, Executed, Head, Stages, SystemError, engine::Durable,
+    BlockError, Engine, EngineError, Executed, Head, Stages, SystemError,
+    durable::{Durable, DurableChain},
     stages::Stopwatch,
 };
 
@@ -20,26 +19,37 @@ pub struct Committed {
 }
 
 impl Engine {
-    /// Makes an executed block durable. When this returns, the block is on disk.
+    /// Makes an executed block durable. When this returns, the block is on disk. It comes after those that were
+    /// [submitted](Engine::submit).
     ///
     /// Executed blocks that stand beside it can still be read, but not committed or built upon.
     ///
     /// # Errors
     /// [`BlockError::NotOnTip`] when it does not stand on the durable block; [`SystemError`] when the
     /// store fails. After a failed write every further commit is refused until the store is opened anew.
-    #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
     pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
-        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+        let lanes = self.dispatcher.lanes();
+        lanes.detached(|| self.committer.commit(executed))
+    }
+}
+
+impl DurableChain {
+    /// Makes an executed block the last durable one.
+    #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
+    pub(crate) fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
+        let _no_other = self.pause();
         let mut watch = Stopwatch::start();
-        let hash = executed.hash();
+        let (head, durable) = (executed.head(), self.durable());
+        if self.store.is_poisoned() {
+            return Err(SystemError::from(StateError::Poisoned).into());
+        }
         if executed.header().parent_hash != durable.hash {
             return Err(BlockError::NotOnTip {
-                hash,
+                hash: head.hash,
                 durable: durable.hash,
             }
             .into());
         }
-        let head = executed.head();
         let Executed {
             layer,
             block,
@@ -53,16 +63,19 @@ impl Engine {
             block_bytes: codec::encode(&block),
             receipts: Receipts::new(receipts)
                 .map_err(|_| SystemError::Internal("a block has too many receipts".into()))?,
-            changes: layer.changes.clone(),
+            changes: layer.changes.as_slice().to_vec(),
             tree: Some(layer.tree.clone()),
         };
+        // Before anything of it is written: snapshots find there what it replaces.
+        let published = durable.published.publish(&layer.changes);
         self.store.commit(commit).map_err(SystemError::from)?;
-        layer.detach();
-        *durable = Durable {
+        let next = Durable {
             header: block.header,
-            hash,
+            hash: head.hash,
+            tree: self.store.tree(),
+            published,
         };
-        drop(durable);
+        self.advance(next, || layer.detach());
         stages.persist = watch.lap();
         counts.record(&stages);
         Ok(Committed { head, stages })

@@ -1,52 +1,58 @@
 //! The engine: what it owns, and how one block goes through its stages.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 
 use ordlane_gpu_kernels::Dispatcher;
-use ordlane_primitives::{Block, BlockHash, BlockHeader, Gas, Hash, TxBytes, TxId};
+use ordlane_primitives::{BlockHash, BlockHeader, Hash, TxBytes};
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
-    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
+    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, SystemError,
     admit::Rules,
-    execute::{ParentState, Ran, Runner},
+    durable::{Durable, DurableChain},
+    execute::{ParentState, Runner},
     layer::{Layer, Layers},
     run::{self, Workers},
-    seal,
-    stages::Stopwatch,
-    verify::Verified,
+    submit::Committer,
+    unsealed::{Ground, Unsealed},
 };
 
 /// Executes, commits and proves the blocks of one chain over one store.
 ///
 /// It can be shared between threads: executing needs `&self`, and any number of blocks may be executed at once.
-/// Committing waits until those that are being executed are done.
+/// Neither waits a commit for what is being executed, nor the other way round.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) store: StateStore,
+    pub(crate) store: Arc<StateStore>,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) runner: Runner,
     pub(crate) layers: Layers,
-    /// The last durable block. Held for reading while a block is executed over the store, for writing while one is
-    /// committed to it.
-    pub(crate) durable: RwLock<Durable>,
+    pub(crate) chain: Arc<DurableChain>,
+    pub(crate) committer: Committer,
 }
 
-/// The last durable block.
-#[derive(Clone, Debug)]
-pub(crate) struct Durable {
-    pub(crate) header: BlockHeader,
-    pub(crate) hash: BlockHash,
-}
-
-/// A parent to execute on. While it lives, nothing is committed below it.
+/// A parent to execute on. While it lives, blocks may be committed below it and in its place, but none is undone.
 #[derive(Debug)]
 pub(crate) struct Parent<'a> {
     pub(crate) head: Head,
     pub(crate) header: BlockHeader,
-    pub(crate) tree: Tree,
+    tree: Tree,
     pub(crate) state: ParentState<'a>,
-    _durable: RwLockReadGuard<'a, Durable>,
+    /// The parent's own layer, if it is not durable.
+    below: Option<Arc<Layer>>,
+    _kept: RwLockReadGuard<'a, ()>,
+}
+
+impl Parent<'_> {
+    /// What a block on it is sealed on.
+    pub(crate) fn ground(&self) -> Ground {
+        Ground {
+            hash: self.head.hash,
+            tree: self.tree.clone(),
+            layer: self.below.clone(),
+            depth: self.state.layers.len(),
+        }
+    }
 }
 
 impl Engine {
@@ -86,41 +92,47 @@ impl Engine {
         transactions: &[TxBytes],
         transactions_root: Option<Hash>,
     ) -> Result<Executed, EngineError> {
-        let (verified, ran, stages) =
-            self.workers()
-                .run_block(rules, &parent.state, transactions)?;
-        self.seal(
-            parent,
-            rules,
-            context,
-            verified,
-            ran,
-            transactions_root,
-            stages,
-        )
+        let state = &parent.state;
+        let (verified, ran, stages) = self.workers().run_block(rules, state, transactions)?;
+        let unsealed = Unsealed::new(state, rules, context, verified, ran, stages)?;
+        let unsealed = unsealed.with_transactions_root(transactions_root);
+        self.seal(&parent.ground(), unsealed)
     }
 
     /// The parent with this hash, and its state.
     pub(crate) fn parent(&self, hash: &BlockHash) -> Result<Parent<'_>, EngineError> {
-        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.chain.keep();
+        let looking = self.chain.looking();
+        let durable = Arc::clone(&looking);
         if *hash == durable.hash {
-            return Ok(self.durable_parent(durable));
+            return Ok(self.parent_on(&durable, kept));
         }
-        let Some(layer) = self.layers.find(hash) else {
+        let found = self
+            .layers
+            .find(hash)
+            .map(|layer| (layer.chain(&durable.hash), layer));
+        drop(looking);
+        let Some((layers, layer)) = found else {
             return Err(self.no_parent(hash, &durable.hash)?.into());
         };
-        let layers = layer.chain(&durable.hash)?;
+        let layers = layers?;
+        let changes = layers.iter().map(|layer| Arc::clone(&layer.changes));
         Ok(Parent {
             head: Head::of(&layer.header, layer.hash),
             header: layer.header.clone(),
             tree: layer.tree.clone(),
-            state: ParentState::new(&self.store, layers),
-            _durable: durable,
+            state: ParentState::new(self.chain.snapshot(&durable), changes.collect()),
+            below: Some(layer),
+            _kept: kept,
         })
     }
 
     /// Why a block that is neither durable's tip nor held cannot be a parent.
-    fn no_parent(&self, hash: &BlockHash, durable: &BlockHash) -> Result<BlockError, SystemError> {
+    pub(crate) fn no_parent(
+        &self,
+        hash: &BlockHash,
+        durable: &BlockHash,
+    ) -> Result<BlockError, SystemError> {
         let (parent, durable) = (*hash, *durable);
         Ok(match self.store.height_of(hash)? {
             Some(_) => BlockError::StaleParent { parent, durable },
@@ -129,17 +141,28 @@ impl Engine {
     }
 
     /// The durable block, whatever it is now, as a parent.
-    pub(crate) fn durable_parent<'a>(
-        &'a self,
-        durable: RwLockReadGuard<'a, Durable>,
-    ) -> Parent<'a> {
+    pub(crate) fn durable_parent(&self) -> Parent<'_> {
+        let kept = self.chain.keep();
+        self.parent_on(&self.chain.durable(), kept)
+    }
+
+    fn parent_on<'a>(&'a self, durable: &Durable, kept: RwLockReadGuard<'a, ()>) -> Parent<'a> {
         Parent {
-            head: Head::of(&durable.header, durable.hash),
+            head: durable.head(),
             header: durable.header.clone(),
-            tree: self.store.tree(),
-            state: ParentState::new(&self.store, Vec::new()),
-            _durable: durable,
+            tree: durable.tree.clone(),
+            state: ParentState::new(self.chain.snapshot(durable), Vec::new()),
+            below: None,
+            _kept: kept,
         }
+    }
+
+    /// Why a parent's tree cannot be built upon: another block was committed in its place.
+    pub(crate) fn stale(&self, parent: BlockHash) -> BlockError {
+        // The commit that has moved the tree on may not be through yet.
+        let _no_commit = self.chain.pause();
+        let durable = self.chain.durable().hash;
+        BlockError::StaleParent { parent, durable }
     }
 
     /// The rules for a block after `parent` with this context.
@@ -164,79 +187,4 @@ impl Engine {
             runner: &self.runner,
         }
     }
-
-    /// Stage 5: what ran becomes a block with a header, and a layer of state.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call site per way of making a block, each value once"
-    )]
-    pub(crate) fn seal(
-        &self,
-        parent: &Parent<'_>,
-        rules: &Rules,
-        context: &BlockContext,
-        verified: Vec<Verified>,
-        ran: Ran,
-        transactions_root: Option<Hash>,
-        mut stages: Stages,
-    ) -> Result<Executed, EngineError> {
-        let _span = tracing::debug_span!("seal").entered();
-        let mut watch = Stopwatch::start();
-        let Ran {
-            receipts,
-            included,
-            mut writes,
-            gas_used,
-            fees,
-            trace,
-            ..
-        } = ran;
-        let (tx_ids, transactions) = select(verified, &included);
-        seal::end_phase(rules, &context.proposer, fees, &parent.state, &mut writes)?;
-        let changes = seal::changes(&writes, &parent.state)?;
-        let tree = seal::update_tree(&parent.tree, &changes, &self.dispatcher)?;
-        let body = seal::Body {
-            state_root: tree.root(),
-            transactions_root: transactions_root
-                .unwrap_or_else(|| seal::transactions_root(&transactions, &self.dispatcher)),
-            receipts: &receipts,
-            gas_used: Gas(gas_used),
-        };
-        let header = seal::header(&parent.head.hash, rules, context, &body, &self.dispatcher);
-        let below = parent.state.layers.first().cloned();
-        let layer = Arc::new(Layer::new(
-            header.hash(),
-            header.clone(),
-            changes,
-            tree,
-            below,
-        ));
-        self.layers
-            .insert(&layer, parent.state.layers.len().saturating_add(1))?;
-        stages.hash = watch.lap();
-        let block = Block {
-            header,
-            proposer_auth: None,
-            transactions,
-        };
-        Ok(Executed {
-            layer,
-            block,
-            receipts,
-            tx_ids,
-            stages,
-            trace,
-        })
-    }
-}
-
-/// The ids and bytes of those that are in the block. Both lists ascend.
-fn select(verified: Vec<Verified>, included: &[usize]) -> (Vec<TxId>, Vec<TxBytes>) {
-    let mut included = included.iter().peekable();
-    verified
-        .into_iter()
-        .enumerate()
-        .filter(|(index, _)| included.next_if_eq(&index).is_some())
-        .map(|(_, tx)| (tx.id, tx.bytes))
-        .unzip()
 }

@@ -66,7 +66,7 @@ impl Executed {
     /// What the block changes: key, old value, new value, ascending by key.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
-        &self.layer.changes
+        self.layer.changes.as_slice()
     }
 
     /// How long each stage took.

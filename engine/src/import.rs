@@ -8,6 +8,10 @@ use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed, admit::Rules, seal, stages::Stopwatch,
 };
 
+mod many;
+
+pub use many::{ImportError, ImportedBlock};
+
 impl Engine {
     /// Executes a block, given as its canonical bytes, and compares its header with the result. Nothing becomes durable.
     ///
@@ -23,7 +27,7 @@ impl Engine {
     #[tracing::instrument(skip_all, fields(bytes = bytes.len()))]
     pub fn import_block(&self, bytes: &[u8]) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
-        let block: Block = codec::decode(bytes).map_err(BlockError::Decode)?;
+        let block = decode(bytes)?;
         let decode = watch.lap();
         self.dispatcher
             .lanes()
@@ -32,16 +36,9 @@ impl Engine {
 
     fn import(&self, block: Block, decode: Duration) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
-        block
-            .check_proposer()
-            .map_err(|code| BlockError::ProposerAuth { code })?;
         let given = &block.header;
         let parent = self.parent(&given.parent_hash)?;
-        let context = BlockContext {
-            timestamp_ms: given.timestamp_ms,
-            proposer: given.proposer,
-            extra: given.extra.clone(),
-        };
+        let context = context_of(given);
         let rules = self.rules(&parent, &context)?;
         check_before(given, &parent.head.hash, &rules)?;
         watch.lap();
@@ -65,6 +62,23 @@ impl Engine {
         executed.stages.decode = executed.stages.decode.saturating_add(decode);
         executed.stages.hash = executed.stages.hash.saturating_add(hash);
         Ok(executed)
+    }
+}
+
+/// A block of its canonical bytes, with the proposer's authorisation checked where there is one.
+fn decode(bytes: &[u8]) -> Result<Block, BlockError> {
+    let block: Block = codec::decode(bytes).map_err(BlockError::Decode)?;
+    block
+        .check_proposer()
+        .map_err(|code| BlockError::ProposerAuth { code })?;
+    Ok(block)
+}
+
+fn context_of(given: &BlockHeader) -> BlockContext {
+    BlockContext {
+        timestamp_ms: given.timestamp_ms,
+        proposer: given.proposer,
+        extra: given.extra.clone(),
     }
 }
 

@@ -5,10 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use ordlane_primitives::{BlockHash, BlockHeader, RawKey};
-use ordlane_state::{Change, Tree};
+use ordlane_primitives::{BlockHash, BlockHeader};
+use ordlane_state::Tree;
 
-use crate::BlockError;
+use crate::{BlockError, changes::Changes};
 
 /// Most executed blocks that may be held at once.
 pub(crate) const MAX_LIVE_LAYERS: usize = 64;
@@ -20,8 +20,7 @@ pub(crate) const MAX_DEPTH: usize = 16;
 pub(crate) struct Layer {
     pub(crate) hash: BlockHash,
     pub(crate) header: BlockHeader,
-    /// Ascending by key.
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) tree: Tree,
     parent: Mutex<Option<Arc<Layer>>>,
 }
@@ -30,7 +29,7 @@ impl Layer {
     pub(crate) const fn new(
         hash: BlockHash,
         header: BlockHeader,
-        changes: Vec<Change>,
+        changes: Arc<Changes>,
         tree: Tree,
         parent: Option<Arc<Self>>,
     ) -> Self {
@@ -41,15 +40,6 @@ impl Layer {
             tree,
             parent: Mutex::new(parent),
         }
-    }
-
-    /// What this block says of a key: nothing, or its value, or that it is absent.
-    pub(crate) fn value(&self, key: &RawKey) -> Option<Option<&[u8]>> {
-        let at = self
-            .changes
-            .binary_search_by(|change| change.key.cmp(key))
-            .ok()?;
-        self.changes.get(at).map(|change| change.new.as_deref())
     }
 
     /// Lets go of the layers below, which are durable now.

@@ -10,8 +10,8 @@
 //! Invariants:
 //! - no feature, thread count, mode or backend changes a bit of any result;
 //! - [`Engine::execute`] makes nothing durable; an [`Executed`] block can be dropped, and several may share a parent;
-//! - [`Engine::commit`] returns only when the block is on disk; after a [`SystemError`] the handle is poisoned, and the
-//!   store is at its last durable block;
+//! - [`Engine::commit`] returns only when the block is on disk, and so does [`Pending::wait`]; after a [`SystemError`] the
+//!   handle is poisoned, and the store is at its last durable block;
 //! - there is no global state and no async.
 //!
 //! ```
@@ -44,8 +44,10 @@ pub mod decode;
 mod admit;
 mod build;
 mod builder;
+mod changes;
 mod commit;
 mod context;
+mod durable;
 mod engine;
 mod error;
 mod events;
@@ -58,8 +60,11 @@ mod prove;
 mod query;
 mod run;
 mod seal;
+mod snapshot;
 mod stages;
+mod submit;
 mod trace;
+mod unsealed;
 mod upkeep;
 mod verify;
 mod witness;
@@ -73,10 +78,12 @@ pub use error::{BlockError, EngineError, SystemError, ValidationError};
 pub use events::{EventPage, EventQuery, EventRecord};
 pub use execute::{Field, Refusal};
 pub use executed::Executed;
+pub use import::{ImportError, ImportedBlock};
 pub use ordlane_primitives as primitives;
 pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;
 pub use query::{ReceiptRecord, StateView, TransactionRecord};
 pub use stages::Stages;
+pub use submit::Pending;
 pub use trace::{BlockTrace, HotField, TransactionTrace};
 pub use witness::{MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness};

@@ -1,7 +1,5 @@
 //! What a pool or a network asks before it keeps a transaction: every check that needs no state.
 
-use std::sync::PoisonError;
-
 use ordlane_primitives::{TxBytes, TxId};
 
 use crate::{Engine, EngineError, ValidationError};
@@ -18,8 +16,7 @@ impl Engine {
         transactions: &[TxBytes],
     ) -> Result<Vec<Result<TxId, ValidationError>>, EngineError> {
         self.dispatcher.lanes().detached(|| {
-            let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-            let rules = self.rules_for(&self.durable_parent(durable))?;
+            let rules = self.rules_for(&self.durable_parent())?;
             let outcomes = self.workers().checked(&rules, transactions).0;
             Ok(outcomes
                 .into_iter()

@@ -1,7 +1,5 @@
 //! Questions about the chain. They speak of the durable block unless they are asked otherwise.
 
-use std::sync::PoisonError;
-
 use ordlane_primitives::{
     Account, Address, Block, BlockHash, BlockHeader, BlockHeight, ChainParams, RawKey, Receipt,
     Receipts, Transaction, TxId, codec,
@@ -9,7 +7,7 @@ use ordlane_primitives::{
 
 use ordlane_state::ReverseDiff;
 
-use crate::{Engine, EngineError, Executed, Head, SystemError, execute::ParentState};
+use crate::{Engine, EngineError, Executed, Head, SystemError};
 
 /// The state after one block. It holds nothing back: once another block has been committed in its place or on top of
 /// it, its questions are answered with an error.
@@ -69,15 +67,14 @@ impl Engine {
     /// The last block that is on disk.
     #[must_use]
     pub fn durable_head(&self) -> Head {
-        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-        Head::of(&durable.header, durable.hash)
+        self.chain.looking().head()
     }
 
-    /// The highest block that was executed on the durable one and is still held, the latest of several; the durable
-    /// head if there is none.
+    /// The highest block that was executed on the durable one and is still held or was submitted, the latest of several;
+    /// the durable head if there is none.
     #[must_use]
     pub fn executed_head(&self) -> Head {
-        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        let durable = self.chain.looking();
         self.layers
             .live()
             .iter()
@@ -86,7 +83,7 @@ impl Engine {
             })
             .max_by_key(|layer| layer.header.number)
             .map_or_else(
-                || Head::of(&durable.header, durable.hash),
+                || durable.head(),
                 |layer| Head::of(&layer.header, layer.hash),
             )
     }
@@ -114,9 +111,10 @@ impl Engine {
     /// # Errors
     /// [`SystemError`] when the store fails.
     pub fn params(&self) -> Result<ChainParams, EngineError> {
-        let state = ParentState::new(&self.store, Vec::new());
         let what = "chain parameters";
-        let bytes = state
+        let bytes = self
+            .durable_parent()
+            .state
             .value(&RawKey::params())?
             .ok_or(SystemError::Corrupt { what, source: None })?;
         decoded(what, &bytes)

@@ -76,12 +76,22 @@ impl Workers<'_> {
         transactions: &[TxBytes],
     ) -> Result<(Vec<Verified>, Ran, Stages), EngineError> {
         check_size(rules, transactions)?;
+        self.run_prepared(rules, state, self.prepare(rules, transactions))
+    }
+
+    /// Stage 4 for all transactions of a block, none of which may have been left out before.
+    pub(crate) fn run_prepared(
+        &self,
+        rules: &Rules,
+        state: &ParentState<'_>,
+        prepared: Prepared,
+    ) -> Result<(Vec<Verified>, Ran, Stages), EngineError> {
         let Prepared {
             verified,
             left_out,
             mut stages,
             ..
-        } = self.prepare(rules, transactions);
+        } = prepared;
         if let Some((index, Refusal::Invalid(source))) = left_out.into_iter().next() {
             return Err(BlockError::InvalidTransaction { index, source }.into());
         }
@@ -144,7 +154,7 @@ impl Workers<'_> {
 }
 
 /// Checks that the chain allows a block of these transactions.
-fn check_size(rules: &Rules, transactions: &[TxBytes]) -> Result<(), BlockError> {
+pub(crate) fn check_size(rules: &Rules, transactions: &[TxBytes]) -> Result<(), BlockError> {
     let (count, limit) = (transactions.len(), rules.params.max_block_txs as usize);
     if count > limit {
         return Err(BlockError::TooManyTransactions { count, limit });

@@ -1,16 +1,15 @@
 //! Taking blocks back, and removing what is not to be kept.
 
-use std::sync::PoisonError;
-
 use ordlane_primitives::BlockHeight;
 use ordlane_state::Pruned;
 
-use crate::{Engine, EngineError, Head, SystemError, builder::header_at, engine::Durable};
+use crate::{Engine, EngineError, Head, SystemError};
 
 impl Engine {
     /// Undoes all durable blocks above a height. When this returns, the block at that height is the durable one, on disk,
     /// and the next block is executed on it.
     ///
+    /// Waits for the blocks that were submitted before, and until nothing is being executed.
     /// Executed blocks that stand on it can be committed; those that stand on an undone one cannot be built upon.
     ///
     /// # Errors
@@ -19,12 +18,9 @@ impl Engine {
     /// and nothing happened; and when the store fails.
     #[tracing::instrument(skip(self))]
     pub fn rollback_to(&self, height: BlockHeight) -> Result<Head, EngineError> {
-        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        self.store.rollback_to(height).map_err(SystemError::from)?;
-        let header = header_at(&self.store, height)?;
-        let hash = header.hash();
-        *durable = Durable { header, hash };
-        Ok(Head::of(&durable.header, hash))
+        self.committer.flush()?;
+        let lanes = self.dispatcher.lanes();
+        Ok(lanes.detached(|| self.chain.rollback_to(height))?)
     }
 
     /// Removes about `limit` entries of blocks that are not to be kept

@@ -209,6 +209,12 @@ impl StateStore {
         self.writer.write_now()
     }
 
+    /// Whether a write has failed, after which everything else is refused until the store is opened again.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.core.check_healthy().is_err()
+    }
+
     /// The hasher that the store was opened with.
     #[must_use]
     pub fn hasher(&self) -> &Arc<dyn BatchHasher> {

@@ -1,4 +1,4 @@
-//! The state below a block: the executed blocks that are not durable yet, newest first, then the store.
+//! The state below a block: the executed blocks that are not durable yet, newest first, then the durable one.
 //!
 //! Invariant: an account that a block has asked for is not looked up again. What is remembered came from below the block,
 //! never from one of its transactions, and is forgotten with the block.
@@ -14,10 +14,9 @@ use std::{
 use foldhash::quality::RandomState;
 use ordlane_primitives::{Account, Address, RawKey, codec};
 use ordlane_scheduler::Base;
-use ordlane_state::StateStore;
 
 use super::{Field, FieldValue};
-use crate::{EngineError, SystemError, layer::Layer};
+use crate::{EngineError, SystemError, changes::Changes};
 
 /// Accounts are remembered in so many parts, each with a lock of its own.
 const PARTS: usize = 64;
@@ -28,18 +27,18 @@ pub(crate) trait RawState: fmt::Debug + Sync {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError>;
 }
 
-impl RawState for StateStore {
+impl<S: RawState + ?Sized> RawState for &S {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
-        Ok(self.read(key.as_bytes())?)
+        (**self).raw_value(key)
     }
 }
 
-/// A parent's state. While it lives, nothing is committed to the store below it.
+/// A parent's state, which stays the same as long as this lives.
 #[derive(Debug)]
 pub(crate) struct ParentState<'a> {
-    pub(crate) store: &'a dyn RawState,
-    /// Newest first; the last one stands on the durable tip.
-    pub(crate) layers: Vec<Arc<Layer>>,
+    below: Box<dyn RawState + 'a>,
+    /// Newest first; the last one stands on what is below.
+    pub(crate) layers: Vec<Arc<Changes>>,
     known: KnownAccounts,
 }
 
@@ -55,9 +54,9 @@ impl From<ReadError> for EngineError {
 }
 
 impl<'a> ParentState<'a> {
-    pub(crate) fn new(store: &'a dyn RawState, layers: Vec<Arc<Layer>>) -> Self {
+    pub(crate) fn new(below: impl RawState + 'a, layers: Vec<Arc<Changes>>) -> Self {
         Self {
-            store,
+            below: Box::new(below),
             layers,
             known: KnownAccounts::new(),
         }
@@ -65,9 +64,9 @@ impl<'a> ParentState<'a> {
 
     /// The value under a raw key.
     pub(crate) fn value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
-        match self.layers.iter().find_map(|layer| layer.value(key)) {
+        match self.layers.iter().find_map(|layer| layer.new_value(key)) {
             Some(value) => Ok(value.map(<[u8]>::to_vec)),
-            None => self.store.raw_value(key),
+            None => self.below.raw_value(key),
         }
     }
 

@@ -1,7 +1,5 @@
 //! Making the witness of a durable block.
 
-use std::sync::PoisonError;
-
 use ordlane_primitives::{
     Block, BlockHeight, BlockWitness, Hash, RawKey, WitnessEntry, codec::Canonical as _,
     limits::MAX_WITNESS_ENTRIES, tree,
@@ -31,8 +29,13 @@ impl Engine {
     /// [`WitnessError::System`] when the store fails or is not what it must be.
     #[tracing::instrument(skip_all, fields(height = %height))]
     pub fn witness(&self, height: BlockHeight) -> Result<BlockWitness, WitnessError> {
-        let durable_block = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-        let durable = durable_block.header.number;
+        let lanes = self.dispatcher.lanes();
+        lanes.detached(|| self.witness_of(height))
+    }
+
+    fn witness_of(&self, height: BlockHeight) -> Result<BlockWitness, WitnessError> {
+        let _no_commit = self.chain.pause();
+        let durable = self.chain.durable().header.number;
         let below = durable
             .checked_sub(height)
             .ok_or(WitnessError::NoBlock { height, durable })?

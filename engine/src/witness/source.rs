@@ -48,7 +48,7 @@ impl RawState for RolledBack<'_> {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         match self.old.get(key) {
             Some(value) => Ok(value.clone()),
-            None => self.store.raw_value(key),
+            None => Ok(self.store.read(key.as_bytes())?),
         }
     }
 }

@@ -1,0 +1,114 @@
+//! The durable end of the chain: the last block on disk, and who may change which one that is.
+//!
+//! Invariants:
+//! - one commit at a time, and no undoing beside it: `committing`;
+//! - executions do not wait for commits, nor commits for executions: a parent is a [`Snapshot`] and the tree that belongs
+//!   to it. Only undoing waits for executions, and they for it: `undoing`, which is taken before `committing`;
+//! - the lock of `durable` is held for a moment only, and under it the layers and the durable block fit together.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use ordlane_primitives::{BlockHash, BlockHeader, BlockHeight};
+use ordlane_state::{StateStore, Tree};
+
+use crate::{
+    Head, SystemError,
+    builder::header_at,
+    snapshot::{Published, Snapshot},
+};
+
+/// The last durable block.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    pub(crate) header: BlockHeader,
+    pub(crate) hash: BlockHash,
+    pub(crate) tree: Tree,
+    /// Where the list of published blocks ended when this one became durable.
+    pub(crate) published: Arc<Published>,
+}
+
+impl Durable {
+    pub(crate) fn head(&self) -> Head {
+        Head::of(&self.header, self.hash)
+    }
+}
+
+/// The store and the last durable block in it; an engine and its committing thread share it.
+#[derive(Debug)]
+pub(crate) struct DurableChain {
+    pub(crate) store: Arc<StateStore>,
+    durable: RwLock<Arc<Durable>>,
+    committing: Mutex<()>,
+    undoing: RwLock<()>,
+}
+
+impl DurableChain {
+    /// The chain in a store that has a block.
+    pub(crate) fn load(store: Arc<StateStore>) -> Result<Self, SystemError> {
+        let durable = tip_of(&store)?;
+        Ok(Self {
+            store,
+            durable: RwLock::new(Arc::new(durable)),
+            committing: Mutex::default(),
+            undoing: RwLock::default(),
+        })
+    }
+
+    /// The last durable block.
+    pub(crate) fn durable(&self) -> Arc<Durable> {
+        Arc::clone(&self.looking())
+    }
+
+    /// The last durable block, which stays that while the guard lives. For a moment only: a commit ends by replacing it.
+    pub(crate) fn looking(&self) -> RwLockReadGuard<'_, Arc<Durable>> {
+        // It is replaced as a whole, so a panic elsewhere never leaves half of one.
+        self.durable.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps blocks from being undone while the guard lives, which a snapshot needs. To be taken before it.
+    pub(crate) fn keep(&self) -> RwLockReadGuard<'_, ()> {
+        self.undoing.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps blocks from being committed and undone while the guard lives.
+    pub(crate) fn pause(&self) -> MutexGuard<'_, ()> {
+        self.committing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state at a durable block that is or was the last.
+    pub(crate) fn snapshot(&self, durable: &Durable) -> Snapshot<'_> {
+        Snapshot::new(&self.store, Arc::clone(&durable.published))
+    }
+
+    /// Replaces the last durable block by the one that was committed on it. `meanwhile` is done while nobody looks.
+    pub(crate) fn advance(&self, to: Durable, meanwhile: impl FnOnce()) {
+        let to = Arc::new(to);
+        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+        meanwhile();
+        *durable = to;
+    }
+
+    /// Undoes all blocks above a height. Waits until nothing is being executed.
+    pub(crate) fn rollback_to(&self, height: BlockHeight) -> Result<Head, SystemError> {
+        let _no_snapshot = self.undoing.write().unwrap_or_else(PoisonError::into_inner);
+        let _no_commit = self.pause();
+        self.store.rollback_to(height)?;
+        let durable = tip_of(&self.store)?;
+        let head = durable.head();
+        self.advance(durable, || ());
+        Ok(head)
+    }
+}
+
+/// The store's tip, with nothing published since.
+fn tip_of(store: &StateStore) -> Result<Durable, SystemError> {
+    let tip = store.tip().ok_or(SystemError::NoGenesis)?;
+    Ok(Durable {
+        hash: tip.block_hash,
+        header: header_at(store, tip.height)?,
+        tree: store.tree(),
+        published: Arc::default(),
+    })
+}

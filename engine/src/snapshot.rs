@@ -1,0 +1,164 @@
+//! The state at a durable block, read while later blocks are written over it.
+//!
+//! The store has one value per key, and a commit replaces it in place. So a commit first *publishes* what it is about to
+//! replace, at the end of a list, and only then writes. A snapshot holds the place in that list where the list ended when
+//! its block became durable. It reads the store, **then** goes through what was published since, the oldest first: the
+//! first block that has the key also has the value before it, which is that of the snapshot.
+//!
+//! Invariant: a snapshot gives the values of its block, whatever is being written. Let a read find a value that a later
+//! block wrote. Publishing that block happens before its write, the write before the read that shows it, and the read
+//! before the look at the list; so the list has that block, and all before it. Let a read find the value of the
+//! snapshot's block: then either nobody has published a change of the key yet, or the oldest change has that same value as
+//! the old one. It does not matter whether the entries of a block become visible at once or one by one. A block that is
+//! published and then refused leaves changes behind whose old values are right.
+//!
+//! Undoing blocks is no commit and is not published: it waits until there is no snapshot.
+
+use std::sync::{Arc, OnceLock};
+
+use ordlane_primitives::RawKey;
+use ordlane_state::StateStore;
+
+use crate::{SystemError, changes::Changes, execute::RawState};
+
+/// A place in the list of published blocks: what comes after it was committed later.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    /// What the block at this place changed; nothing at the list's beginning.
+    changes: Arc<Changes>,
+    /// Set by `publish`, which pairs with the `get` in `value_before`.
+    next: OnceLock<Arc<Self>>,
+}
+
+impl Published {
+    /// Adds a block to the end of the list, and returns its place. Called before anything of the block is written, by one
+    /// commit at a time.
+    pub(crate) fn publish(&self, changes: &Arc<Changes>) -> Arc<Self> {
+        let place = Arc::new(Self {
+            changes: Arc::clone(changes),
+            next: OnceLock::new(),
+        });
+        let mut end = self;
+        // What is here already was published by commits that were refused.
+        while end.next.set(Arc::clone(&place)).is_err() {
+            let Some(next) = end.next.get() else { break };
+            end = next;
+        }
+        place
+    }
+
+    /// What the blocks after this place have replaced under a key: nothing, or the value before all of them, or that it was
+    /// absent.
+    fn value_before(&self, key: &RawKey) -> Option<Option<&[u8]>> {
+        let mut place = self;
+        while let Some(next) = place.next.get() {
+            if let Some(old) = next.changes.old_value(key) {
+                return Some(old);
+            }
+            place = next;
+        }
+        None
+    }
+}
+
+impl Drop for Published {
+    /// Unlinks iteratively, so that no number of commits during one execution can exhaust the stack.
+    fn drop(&mut self) {
+        let mut next = self.next.take();
+        while let Some(place) = next {
+            next = Arc::into_inner(place).and_then(|mut place| place.next.take());
+        }
+    }
+}
+
+/// The state at the block that was durable when `since` was the end of the list.
+#[derive(Debug)]
+pub(crate) struct Snapshot<'a> {
+    store: &'a StateStore,
+    since: Arc<Published>,
+}
+
+impl<'a> Snapshot<'a> {
+    pub(crate) const fn new(store: &'a StateStore, since: Arc<Published>) -> Self {
+        Self { store, since }
+    }
+}
+
+impl RawState for Snapshot<'_> {
+    fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
+        // In this order: see the module's invariant.
+        let stored = self.store.read(key.as_bytes())?;
+        Ok(match self.since.value_before(key) {
+            Some(old) => old.map(<[u8]>::to_vec),
+            None => stored,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::Address;
+    use ordlane_state::Change;
+
+    use super::*;
+
+    fn key(number: u8) -> RawKey {
+        RawKey::account(&Address::from_bytes([number; 32]))
+    }
+
+    fn block(changes: &[(u8, Option<u8>, Option<u8>)]) -> Arc<Changes> {
+        let value = |byte: Option<u8>| byte.map(|byte| vec![byte]);
+        let mut changes: Vec<Change> = changes
+            .iter()
+            .map(|(number, old, new)| Change {
+                key: key(*number),
+                old: value(*old),
+                new: value(*new),
+            })
+            .collect();
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
+        Arc::new(Changes::new(changes))
+    }
+
+    #[test]
+    fn the_oldest_change_since_the_snapshot_says_what_was_there() {
+        let begin = Published::default();
+        let first = begin.publish(&block(&[(1, None, Some(10)), (2, Some(20), None)]));
+        let second = first.publish(&block(&[(1, Some(10), Some(11)), (3, Some(30), Some(31))]));
+
+        assert_eq!(begin.value_before(&key(1)), Some(None));
+        assert_eq!(begin.value_before(&key(2)), Some(Some(&[20][..])));
+        assert_eq!(begin.value_before(&key(3)), Some(Some(&[30][..])));
+        assert_eq!(begin.value_before(&key(4)), None);
+        assert_eq!(first.value_before(&key(1)), Some(Some(&[10][..])));
+        assert_eq!(first.value_before(&key(2)), None);
+        assert_eq!(second.value_before(&key(1)), None);
+    }
+
+    #[test]
+    fn a_block_that_was_refused_after_it_was_published_does_no_harm() {
+        let begin = Published::default();
+        begin.publish(&block(&[(1, Some(1), Some(7))]));
+        let committed = begin.publish(&block(&[(1, Some(1), Some(2)), (2, None, Some(3))]));
+        assert_eq!(begin.value_before(&key(1)), Some(Some(&[1][..])));
+        assert_eq!(begin.value_before(&key(2)), Some(None));
+        assert_eq!(committed.value_before(&key(1)), None);
+    }
+
+    #[test]
+    fn a_list_of_any_length_is_dropped_on_a_small_stack() {
+        let begin = Published::default();
+        let nothing = Arc::default();
+        let mut end = begin.publish(&nothing);
+        for _ in 0..200_000 {
+            end = end.publish(&nothing);
+        }
+        drop(end);
+        std::thread::Builder::new()
+            .stack_size(64 * 1024)
+            .spawn(move || drop(begin))
+            .expect("a thread")
+            .join()
+            .expect("no overflow");
+    }
+}
