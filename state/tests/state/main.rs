@@ -9,6 +9,7 @@ mod damage;
 mod faulty;
 #[cfg(feature = "fjall")]
 mod folder;
+mod fsck;
 #[cfg(feature = "fjall")]
 mod full_disk;
 mod golden;
