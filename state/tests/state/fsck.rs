@@ -580,6 +580,44 @@ fn a_store_of_another_format_is_left_to_the_upgrade() {
     assert!(matches!(error, StateError::UnknownFormat { .. }), "{error}");
 }
 
+#[test]
+fn stats_are_told_of_a_store_that_does_not_open() {
+    let original = Original::keeping_all();
+    let stats = || StateStore::stats(original.storage.as_ref()).unwrap();
+    assert_eq!(stats().pages, Some(BlockHeight(BLOCKS - 1)));
+    assert_eq!(stats().unreadable, [""; 0]);
+    let sound = stats();
+    for record in ["tip", "horizon", "pages"] {
+        original.put(Space::Meta, record.as_bytes(), Some(vec![1]));
+        assert!(open(original.storage.clone()).is_err());
+    }
+    let damaged = stats();
+    assert_eq!(damaged.unreadable, ["tip", "horizon", "pages"]);
+    assert_eq!((damaged.tip, damaged.pages), (None, None));
+    assert_eq!(damaged.spaces[..9], sound.spaces[..9]);
+}
+
+#[test]
+fn a_rollback_that_was_interrupted_is_sound_and_its_tip_is_found_again() {
+    for after in 1..6 {
+        let original = Original::keeping_all();
+        let store = open(original.storage.clone()).unwrap();
+        original.storage.set(faulty::Fault {
+            after,
+            happens: true,
+        });
+        store.rollback_to(BlockHeight(BLOCKS - 5)).unwrap_err();
+        assert!(original.storage.repair());
+        drop(store);
+        let report = fsck(&original.storage);
+        assert!(report.is_sound(), "{:?}", report.findings());
+        let before = dump(original.storage.as_ref());
+        original.put(Space::Meta, b"tip", None);
+        assert!(repair(&original.storage).left.is_sound());
+        assert_eq!(dump(original.storage.as_ref()), before);
+    }
+}
+
 fn pruned() -> Original {
     let keep = NonZeroU64::new(8).unwrap();
     let mut options = StoreOptions::keeping(keep);
