@@ -84,7 +84,19 @@ fn stats(target: &Target) -> anyhow::Result<()> {
         ("format", stats.format.to_string()),
         ("tip", tip.unwrap_or_else(|| "-".into())),
         ("kept from", format!("block {}", stats.horizon)),
+        (
+            "pages of",
+            stats
+                .pages
+                .map_or_else(|| "-".into(), |height| format!("block {height}")),
+        ),
     ])?;
+    if !stats.unreadable.is_empty() {
+        report::print(&format!(
+            "records that cannot be read: {} (see `ordlane fsck`)",
+            stats.unreadable.join(", ")
+        ))?;
+    }
     report::print("")?;
     let rows = stats.spaces.iter().map(row).collect();
     report::print_numbers(
@@ -125,6 +137,8 @@ fn as_json(stats: &StoreStats) -> Value {
         "hash": stats.tip.map(|tip| tip.block_hash.to_string()),
         "state_root": stats.tip.map(|tip| tip.state_root.to_string()),
         "horizon": stats.horizon.0,
+        "pages_height": stats.pages.map(|height| height.0),
+        "unreadable": stats.unreadable,
         "spaces": spaces,
     })
 }

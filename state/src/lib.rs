@@ -44,7 +44,8 @@ pub use storage::{Entry, MemoryStorage, Space, Storage, Visit, Witness, WriteBat
 #[cfg(feature = "fjall")]
 pub use storage::{FjallOptions, FjallStorage};
 pub use store::{
-    BlockCommit, BlockMark, EventFilter, EventPosition, EventPositions, FORMAT_VERSION,
-    MAX_EVENT_PAGE, Proven, Pruned, SpaceStats, StateStore, StoreOptions, StoreStats, Tip, Upgrade,
+    BlockCommit, BlockMark, CheckProgress, CheckReport, CheckStage, EventFilter, EventPosition,
+    EventPositions, FORMAT_VERSION, Fault, Finding, MAX_EVENT_PAGE, MAX_LISTED_FINDINGS, Proven,
+    Pruned, Repair, Severity, SpaceStats, StateStore, StoreOptions, StoreStats, Tip, Upgrade,
 };
 pub use tree::{LeafChange, Tree};

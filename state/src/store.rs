@@ -28,6 +28,7 @@ use self::{
 use crate::{ReverseDiff, Space, StateError, Storage, Tree, WriteBatch};
 
 mod commit;
+mod fsck;
 mod history;
 mod index;
 mod keys;
@@ -40,6 +41,9 @@ mod stats;
 mod upgrade;
 
 pub use commit::BlockCommit;
+pub use fsck::{
+    CheckProgress, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair, Severity,
+};
 pub use index::{EventFilter, EventPosition, EventPositions, MAX_EVENT_PAGE};
 pub use keys::FORMAT_VERSION;
 #[cfg(feature = "fjall")]

@@ -127,7 +127,7 @@ const ABSENT: u8 = 0;
 /// The first byte of an entry of a key that was present; its value follows.
 const PRESENT: u8 = 1;
 
-fn decode_old(mut entry: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
+pub(super) fn decode_old(mut entry: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
     match entry.first() {
         Some(&ABSENT) if entry.len() == 1 => Ok(None),
         Some(&PRESENT) if entry.len() <= MAX_STATE_VALUE_BYTES.saturating_add(1) => {

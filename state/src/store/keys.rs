@@ -1,6 +1,6 @@
 //! How heights, positions and raw keys stand in keys and values: so that they order bytewise.
 
-use ordlane_primitives::{BlockHeight, TxId};
+use ordlane_primitives::{BlockHeight, TxId, limits::MAX_RAW_KEY_BYTES};
 
 use super::EventPosition;
 use crate::{Space, StateError, Storage};
@@ -20,6 +20,9 @@ pub(super) const HORIZON: &[u8] = b"horizon";
 pub(super) const PRUNED: &[u8] = b"pruned";
 /// The key in `meta` of the first block that an upgrade has not done yet.
 pub(super) const UPGRADED: &[u8] = b"upgraded";
+
+/// Every key in `meta`. What else stands there belongs to nothing.
+pub(super) const META: [&[u8]; 6] = [FORMAT, TIP, PAGES, HORIZON, PRUNED, UPGRADED];
 
 pub(super) const fn height_key(height: BlockHeight) -> [u8; 8] {
     height.0.to_be_bytes()
@@ -59,6 +62,23 @@ pub(super) fn hist_prefix(raw_key: &[u8]) -> Vec<u8> {
 
 pub(super) fn hist_key(prefix: &[u8], height: BlockHeight) -> Vec<u8> {
     [prefix, &height_key(height)].concat()
+}
+
+/// The raw key and the height in a key of `hist`, if it is one.
+pub(super) fn read_hist_key(key: &[u8]) -> Option<(Vec<u8>, BlockHeight)> {
+    let (prefix, height) = key.split_last_chunk::<8>()?;
+    let escaped = prefix.strip_suffix(&[0, 1])?;
+    let mut raw_key = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(&byte) = bytes.next() {
+        raw_key.push(byte);
+        if byte == 0 && bytes.next() != Some(&0xff) {
+            return None;
+        }
+    }
+    let size = 1..=MAX_RAW_KEY_BYTES;
+    size.contains(&raw_key.len())
+        .then(|| (raw_key, BlockHeight(u64::from_be_bytes(*height))))
 }
 
 /// The key in `tx_index`: height and index inverted, so that the last of several transactions with one id is the first.
@@ -147,6 +167,23 @@ mod tests {
         assert!(keys.is_sorted_by(|a, b| a < b));
     }
 
+    #[test]
+    fn what_is_no_key_of_an_earlier_value_is_not_read_as_one() {
+        let key = |prefix: &[u8]| [prefix, &[0; 8]].concat();
+        for wrong in [
+            key(&[]),
+            key(&[0, 1]),
+            key(&[7, 0]),
+            key(&[7, 0, 0, 1]),
+            key(&[7, 0, 7, 0, 1]),
+            key(&hist_prefix(&[7; MAX_RAW_KEY_BYTES + 1])),
+            vec![0, 1],
+        ] {
+            assert_eq!(read_hist_key(&wrong), None, "{wrong:02x?}");
+        }
+        assert!(read_hist_key(&key(&hist_prefix(&[7; MAX_RAW_KEY_BYTES]))).is_some());
+    }
+
     proptest! {
         #[test]
         fn versions_of_one_key_never_stand_among_those_of_another(
@@ -158,6 +195,7 @@ mod tests {
             prop_assert_eq!(first.starts_with(&second), a == b);
             let first = hist_key(&first, BlockHeight(heights[0]));
             let second = hist_key(&second, BlockHeight(heights[1]));
+            prop_assert_eq!(read_hist_key(&first), Some((a.clone(), BlockHeight(heights[0]))));
             prop_assert_eq!(first.cmp(&second), (a, heights[0]).cmp(&(b, heights[1])));
         }
     }

@@ -18,6 +18,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use ordlane_primitives::{
     BlockHeight, Hash,
     codec::{self, Canonical},
+    hash::sha256,
+    tree::{as_leaf, is_leaf},
 };
 
 use super::{Core, keys};
@@ -44,6 +46,12 @@ impl Canonical for PagesMark {
 }
 
 impl PagesMark {
+    /// Whether it has a leaf exactly when its root is one, and that one.
+    fn has_its_leaf(&self) -> bool {
+        let leaf = self.lone.map(|message| as_leaf(sha256(&message)));
+        leaf == is_leaf(&self.root).then_some(self.root)
+    }
+
     pub(super) const fn top(&self) -> StoredTop {
         StoredTop {
             root: self.root,
@@ -54,13 +62,19 @@ impl PagesMark {
 
 /// The mark, if there is one.
 pub(super) fn read_mark(storage: &dyn Storage) -> Result<Option<PagesMark>, StateError> {
-    storage
+    let mark: Option<PagesMark> = storage
         .get(Space::Meta, keys::PAGES)?
         .map(|bytes| codec::decode(&bytes))
         .transpose()
         .map_err(|source| {
             StateError::damaged_by("the mark of the tree's pages cannot be read", source)
-        })
+        })?;
+    if mark.is_none_or(|mark| mark.has_its_leaf()) {
+        return Ok(mark);
+    }
+    Err(StateError::damaged(
+        "the mark of the tree's pages has not the leaf of its root",
+    ))
 }
 
 /// The first height whose reverse diff opening needs: that after the marked block, or none, as a height above all.

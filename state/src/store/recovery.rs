@@ -126,7 +126,7 @@ fn read_header(storage: &dyn Storage, tip: &Tip) -> Result<BlockHeader, StateErr
 
 /// Compares the tip with the last block that was acknowledged: it is that one, or the next one above it. When one of
 /// the witness's two records is bad it may have been the newer, so only the next one will do.
-fn check_witness(
+pub(super) fn check_witness(
     witness: Witness,
     tip: Option<&Tip>,
     header: Option<&BlockHeader>,
@@ -234,6 +234,21 @@ fn advance(
 /// The tree of all values. Keys and values are held a few megabytes at a time; beside the tree, 64 bytes per leaf are.
 fn rebuild(backing: Backing, hasher: &dyn BatchHasher) -> Result<Tree, StateError> {
     let storage = Arc::clone(&backing.storage);
+    let leaves = leaves_of(storage.as_ref(), hasher)?;
+    let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher)?;
+    // Pages that were written without a mark, or whose mark is gone, say nothing.
+    storage.scan(Space::Page, &[], &mut |key, _| {
+        tree.drop_stored(key);
+        ControlFlow::Continue(())
+    })?;
+    Ok(tree)
+}
+
+/// The leaves of all values, in the order of their keys.
+pub(super) fn leaves_of(
+    storage: &dyn Storage,
+    hasher: &dyn BatchHasher,
+) -> Result<Vec<(Hash, Hash)>, StateError> {
     let mut leaves = Vec::new();
     let mut chunk: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let mut chunk_bytes: usize = 0;
@@ -257,13 +272,7 @@ fn rebuild(backing: Backing, hasher: &dyn BatchHasher) -> Result<Tree, StateErro
         return Err(StateError::damaged("a key or a value is above its limit"));
     }
     hash_chunk(&mut chunk, &mut leaves, hasher);
-    let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher)?;
-    // Pages that were written without a mark, or whose mark is gone, say nothing.
-    storage.scan(Space::Page, &[], &mut |key, _| {
-        tree.drop_stored(key);
-        ControlFlow::Continue(())
-    })?;
-    Ok(tree)
+    Ok(leaves)
 }
 
 fn hash_chunk(

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ordlane_primitives::BlockHeight;
 
-use super::{FORMAT_VERSION, StateStore, Tip, keys, recovery};
+use super::{FORMAT_VERSION, StateStore, Tip, keys, pages::read_mark, recovery};
 use crate::{Space, StateError, Storage};
 
 /// What a store holds.
@@ -16,6 +16,10 @@ pub struct StoreStats {
     pub tip: Option<Tip>,
     /// The first block that is kept whole.
     pub horizon: BlockHeight,
+    /// The block whose pages of the tree are stored; none when they are those of no block.
+    pub pages: Option<BlockHeight>,
+    /// The records about the store that cannot be read, which count as absent above.
+    pub unreadable: Vec<&'static str>,
     /// Each space, in the order of [`Space::ALL`].
     pub spaces: Vec<SpaceStats>,
 }
@@ -36,23 +40,45 @@ pub struct SpaceStats {
 }
 
 impl StateStore {
-    /// Counts everything that a storage holds, by reading all of it.
+    /// Counts everything that a storage holds, by reading all of it. It serves for a store that cannot be opened, too.
     ///
     /// # Errors
-    /// [`StateError`] when something cannot be read or is damaged, and [`StateError::NeedsUpgrade`] or
+    /// [`StateError`] when the storage cannot be read, and [`StateError::NeedsUpgrade`] or
     /// [`StateError::UnknownFormat`] for a store of another format.
     pub fn stats(storage: &dyn Storage) -> Result<StoreStats, StateError> {
-        let format = recovery::read_format(storage)?.unwrap_or(FORMAT_VERSION);
+        let mut unreadable = Vec::new();
+        let format = readable("format", recovery::read_format(storage), &mut unreadable)?;
+        let format = format.unwrap_or(FORMAT_VERSION);
         super::check_format(format)?;
+        let tip = readable("tip", recovery::read_tip(storage), &mut unreadable)?;
         let horizon = storage.get(Space::Meta, keys::HORIZON)?;
-        let horizon = horizon.map(|bytes| keys::read_height(&bytes)).transpose()?;
+        let horizon = horizon.map(|bytes| keys::read_height(&bytes)).transpose();
+        let horizon = readable("horizon", horizon, &mut unreadable)?;
+        let mark = readable("pages", read_mark(storage), &mut unreadable)?;
         let spaces = Space::ALL.into_iter().map(|space| count(storage, space));
         Ok(StoreStats {
             format,
-            tip: recovery::read_tip(storage)?,
+            tip,
             horizon: horizon.unwrap_or(BlockHeight::GENESIS),
+            pages: mark.map(|mark| mark.height),
+            unreadable,
             spaces: spaces.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// A record about the store; one that is damaged is named, and counts as absent.
+fn readable<T>(
+    name: &'static str,
+    record: Result<Option<T>, StateError>,
+    unreadable: &mut Vec<&'static str>,
+) -> Result<Option<T>, StateError> {
+    match record {
+        Err(StateError::Damaged { .. }) => {
+            unreadable.push(name);
+            Ok(None)
+        }
+        other => other,
     }
 }
 

@@ -75,14 +75,15 @@ impl StateStore {
 }
 
 /// Entries on their way, written when there are enough of them.
-struct Writer<'a> {
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
     storage: &'a dyn Storage,
     batch: WriteBatch,
     size_bytes: usize,
 }
 
 impl<'a> Writer<'a> {
-    fn new(storage: &'a dyn Storage) -> Self {
+    pub(super) fn new(storage: &'a dyn Storage) -> Self {
         Self {
             storage,
             batch: WriteBatch::new(),
@@ -90,7 +91,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn add(&mut self, entry: WriteEntry) -> Result<(), StateError> {
+    pub(super) fn add(&mut self, entry: WriteEntry) -> Result<(), StateError> {
         let value_bytes = entry.2.as_ref().map_or(0, Vec::len);
         self.size_bytes = self
             .size_bytes
@@ -103,7 +104,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StateError> {
+    pub(super) fn flush(&mut self) -> Result<(), StateError> {
         if self.batch.is_empty() {
             return Ok(());
         }

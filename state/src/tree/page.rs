@@ -136,6 +136,28 @@ impl PageId {
     }
 }
 
+impl PageId {
+    /// The page whose upper cut is where `position`, right below the lower cut of this one, stands.
+    pub(super) fn child(self, position: Position) -> Option<Self> {
+        let (depth, levels) = (self.depth(), self.height());
+        let offset = position.checked_sub(1 << levels)?;
+        let mut path = self.prefix;
+        for level in 0..levels {
+            if offset >> (levels - 1 - level) & 1 == 1 {
+                let at = depth + level;
+                path.0[at / 8] |= 0x80 >> (at % 8);
+            }
+        }
+        (depth + levels < MAX_TREE_DEPTH && offset >> levels == 0)
+            .then(|| Self::at(depth + levels, &path))
+    }
+
+    /// Whether this page is `other` or below it.
+    pub(super) fn is_below(self, other: Self) -> bool {
+        self.depth >= other.depth && Self::at(other.depth(), &self.prefix) == other
+    }
+}
+
 /// How many bits are set. Most pages have 32 positions, which are counted in a fraction of the time of 128 where the
 /// processor's own instruction cannot be taken for granted.
 fn count(bits: u128) -> usize {

@@ -8,6 +8,7 @@ use ordlane_primitives::{
     batch::Sequential,
     codec::{Bounded, encode},
     hash::sha256,
+    list::{self, ListKind},
     tree,
 };
 use ordlane_state::{
@@ -35,6 +36,8 @@ pub(crate) struct Chain {
     pub(crate) blocks: Vec<Committed>,
     pub(crate) values: BTreeMap<RawKey, Vec<u8>>,
     pub(crate) keys: u32,
+    /// Whether headers have the roots of their bodies; else those are zero.
+    sealed: bool,
 }
 
 impl Chain {
@@ -49,6 +52,15 @@ impl Chain {
             blocks: Vec::new(),
             values: BTreeMap::new(),
             keys,
+            sealed: false,
+        }
+    }
+
+    /// A chain whose headers commit to their bodies, as an engine's do.
+    pub(crate) fn sealed(seed: u64) -> Self {
+        Self {
+            sealed: true,
+            ..Self::new(seed)
         }
     }
 
@@ -95,11 +107,14 @@ impl Chain {
             .tree
             .update(&hash_changes(&changes, &Sequential), &Sequential)
             .unwrap();
-        let header = self.header(&tree);
+        let mut header = self.header(&tree);
         let transactions: Vec<Vec<u8>> = (0..transactions)
             .map(|_| (0..64).map(|_| self.rng.random()).collect())
             .collect();
         let receipts = self.random_receipts(transactions.iter().map(|tx| sha256(tx)));
+        if self.sealed {
+            seal(&mut header, &transactions, &receipts);
+        }
         let block_bytes = encode(&Block {
             header: header.clone(),
             proposer_auth: None,
@@ -208,6 +223,23 @@ impl Chain {
             extra: Extra::default(),
         }
     }
+}
+
+/// Gives a header the roots of its body.
+fn seal(header: &mut BlockHeader, transactions: &[Vec<u8>], receipts: &Receipts) {
+    let of =
+        |kind, items: &[Vec<u8>]| list::root(kind, items.iter().map(Vec::as_slice), &Sequential);
+    let events: Vec<Vec<u8>> = (0..)
+        .zip(receipts.iter())
+        .flat_map(|(index, receipt)| {
+            let item = move |event| list::event_item(index, event);
+            receipt.events.iter().map(item)
+        })
+        .collect();
+    let receipts: Vec<Vec<u8>> = receipts.iter().map(encode).collect();
+    header.transactions_root = of(ListKind::Transactions, transactions);
+    header.receipts_root = of(ListKind::Receipts, &receipts);
+    header.events_root = of(ListKind::Events, &events);
 }
 
 /// One of a few emitters.

@@ -5,6 +5,7 @@ mod chain;
 mod faulty;
 #[cfg(feature = "fjall")]
 mod folder;
+mod fsck;
 mod golden;
 mod history;
 mod index;
