@@ -24,12 +24,16 @@ use ordlane_primitives::{
 mod page;
 mod page_map;
 mod pages;
+mod root;
 mod update;
 
-pub(crate) use self::pages::{Backing, DirtyPages};
 use self::{
     page::{Node, Page, PageId, Stack},
     pages::{PageChange, Pages, Version, part_of},
+};
+pub(crate) use self::{
+    pages::{Backing, DirtyPages},
+    root::root_of,
 };
 use crate::StateError;
 
