@@ -57,6 +57,9 @@ impl Engine {
             tree: Some(layer.tree.clone()),
         };
         self.store.commit(commit).map_err(SystemError::from)?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed(&self.store, head.height);
+        }
         layer.detach();
         *durable = Durable {
             header: block.header,

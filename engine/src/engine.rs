@@ -9,6 +9,7 @@ use ordlane_state::{StateStore, Tree};
 use crate::{
     BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, Stages, SystemError,
     admit::Rules,
+    checkpoint::Checkpoints,
     execute::{ParentState, Ran, Runner},
     layer::{Layer, Layers},
     run::{self, Workers},
@@ -23,6 +24,8 @@ use crate::{
 /// Committing waits until those that are being executed are done.
 #[derive(Debug)]
 pub struct Engine {
+    /// Goes before the store: its thread may still hold a state of it.
+    pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) store: StateStore,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) runner: Runner,

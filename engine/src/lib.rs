@@ -44,6 +44,7 @@ pub mod decode;
 mod admit;
 mod build;
 mod builder;
+mod checkpoint;
 mod commit;
 mod context;
 mod engine;
@@ -65,7 +66,7 @@ mod verify;
 mod witness;
 
 pub use build::{Built, LeftOut};
-pub use builder::EngineBuilder;
+pub use builder::{EngineBuilder, batch_hasher};
 pub use commit::Committed;
 pub use context::{BlockContext, Head};
 pub use engine::Engine;

@@ -21,6 +21,9 @@ impl Engine {
     pub fn rollback_to(&self, height: BlockHeight) -> Result<Head, EngineError> {
         let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
         self.store.rollback_to(height).map_err(SystemError::from)?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.undone(height);
+        }
         let header = header_at(&self.store, height)?;
         let hash = header.hash();
         *durable = Durable { header, hash };

@@ -31,6 +31,7 @@
 
 mod change;
 mod error;
+mod files;
 mod prove_many;
 mod reverse_diff;
 pub mod snapshot;

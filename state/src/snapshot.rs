@@ -41,6 +41,7 @@
 mod chunk;
 mod create;
 mod error;
+mod file;
 mod manifest;
 mod progress;
 mod read;
@@ -49,6 +50,7 @@ mod restore;
 pub use chunk::{DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES};
 pub use create::Snapshot;
 pub use error::{Part, SnapshotError};
+pub use file::PARTIAL_SUFFIX;
 pub use manifest::{Digest, MAX_CHUNKS, Manifest, SNAPSHOT_VERSION};
 pub use progress::{Observer, Progress, Stage};
 pub use read::{inspect, verify};

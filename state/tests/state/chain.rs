@@ -8,6 +8,7 @@ use ordlane_primitives::{
     batch::Sequential,
     codec::{Bounded, encode},
     hash::sha256,
+    list::{self, ListKind},
     tree,
 };
 use ordlane_state::{
@@ -35,9 +36,19 @@ pub(crate) struct Chain {
     pub(crate) blocks: Vec<Committed>,
     pub(crate) values: BTreeMap<RawKey, Vec<u8>>,
     pub(crate) keys: u32,
+    /// Whether headers have the roots of their transactions and receipts.
+    rooted: bool,
 }
 
 impl Chain {
+    /// One whose headers commit to their whole blocks.
+    pub(crate) fn rooted(seed: u64, keys: u32) -> Self {
+        Self {
+            rooted: true,
+            ..Self::with_keys(seed, keys)
+        }
+    }
+
     pub(crate) fn new(seed: u64) -> Self {
         Self::with_keys(seed, 200)
     }
@@ -49,6 +60,7 @@ impl Chain {
             blocks: Vec::new(),
             values: BTreeMap::new(),
             keys,
+            rooted: false,
         }
     }
 
@@ -95,11 +107,18 @@ impl Chain {
             .tree
             .update(&hash_changes(&changes, &Sequential), &Sequential)
             .unwrap();
-        let header = self.header(&tree);
+        let mut header = self.header(&tree);
         let transactions: Vec<Vec<u8>> = (0..transactions)
             .map(|_| (0..64).map(|_| self.rng.random()).collect())
             .collect();
         let receipts = self.random_receipts(transactions.iter().map(|tx| sha256(tx)));
+        if self.rooted {
+            let items = transactions.iter().map(Vec::as_slice);
+            header.transactions_root = list::root(ListKind::Transactions, items, &Sequential);
+            let items: Vec<Vec<u8>> = receipts.iter().map(encode).collect();
+            let items = items.iter().map(Vec::as_slice);
+            header.receipts_root = list::root(ListKind::Receipts, items, &Sequential);
+        }
         let block_bytes = encode(&Block {
             header: header.clone(),
             proposer_auth: None,

@@ -18,6 +18,7 @@ mod multi;
 mod nomt_proofs;
 mod prune;
 mod rollback;
+mod snapshot;
 mod store;
 mod tree;
 mod upgrade;
