@@ -10,6 +10,7 @@
 mod against_oracle;
 mod archive;
 mod at_once;
+mod checkpoints;
 mod crash;
 mod failures;
 mod fields;
