@@ -1,4 +1,5 @@
-//! The data folder of the command line: `store/` (the chain), `genesis.bin` (how it began), and for the demo `blocks/`.
+//! The data folder of the command line: `store/` (the chain), `genesis.bin` (how it began), `checkpoints/`
+//! (snapshots of every thousandth block), and for the demo `blocks/`.
 
 use std::{
     fs::{self, File},
@@ -19,6 +20,8 @@ use ordlane::{
 
 /// The folder of the store inside a data folder.
 const STORE: &str = "store";
+/// The folder of checkpoints inside a data folder.
+const CHECKPOINTS: &str = "checkpoints";
 /// The genesis file inside a data folder.
 const GENESIS: &str = "genesis.bin";
 
@@ -90,7 +93,9 @@ fn build(data: &Path, genesis: Option<Genesis>, threads: Option<usize>) -> anyho
     let store = store_path(data);
     let storage =
         FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
-    let mut builder = Engine::builder().store(Arc::new(storage));
+    let mut builder = Engine::builder()
+        .store(Arc::new(storage))
+        .checkpoints(data.join(CHECKPOINTS));
     if let Some(genesis) = genesis {
         builder = builder.genesis(genesis);
     }

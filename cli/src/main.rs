@@ -13,6 +13,7 @@ mod inspect;
 mod proof_json;
 mod prove;
 mod report;
+mod snapshot;
 mod verify_proof;
 mod verify_witness;
 mod witness;
@@ -48,6 +49,7 @@ enum Command {
     VerifyWitness(verify_witness::Args),
     Inspect(inspect::Args),
     Db(db::Args),
+    Snapshot(snapshot::Args),
     Completions(completions::Args),
 }
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::VerifyWitness(args) => verify_witness::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Db(args) => db::run(&args),
+        Command::Snapshot(args) => snapshot::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {

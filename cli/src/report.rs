@@ -9,7 +9,10 @@ use anyhow::Context as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use ordlane::{BlockError, EngineError, SystemError, state::StateError};
+use ordlane::{
+    BlockError, EngineError, SystemError,
+    state::{StateError, snapshot::SnapshotError},
+};
 use serde::Serialize;
 
 use crate::demo::TraceFileError;
@@ -120,6 +123,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(error) = cause.downcast_ref::<StateError>() {
         return state_hint(error);
     }
+    if let Some(error) = cause.downcast_ref::<SnapshotError>() {
+        return snapshot_hint(error);
+    }
     if let Some(error) = cause.downcast_ref::<TraceFileError>() {
         return error.hint();
     }
@@ -137,10 +143,31 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
 }
 
+const fn snapshot_hint(error: &SnapshotError) -> Option<&'static str> {
+    match error {
+        SnapshotError::Store(error) => state_hint(error),
+        SnapshotError::Truncated { .. }
+        | SnapshotError::TrailingBytes
+        | SnapshotError::WrongHash { .. }
+        | SnapshotError::WrongRoot { .. } => {
+            Some("get the snapshot again, or another one; a chain begins with a whole one only")
+        }
+        SnapshotError::NotEmpty { .. } => Some("choose an empty folder"),
+        SnapshotError::OtherSnapshot { .. } => {
+            Some("finish with the snapshot that was begun, or choose an empty folder")
+        }
+        SnapshotError::UnknownVersion { .. } => Some("use the release that wrote this file"),
+        _ => None,
+    }
+}
+
 const fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
         StateError::ForeignFolder { .. } => {
             Some("choose an empty folder, or one that ordlane made")
+        }
+        StateError::UnfinishedRestore { .. } => {
+            Some("run `ordlane snapshot restore` again with the same file, or remove the folder")
         }
         StateError::Locked { .. } => Some("another process uses this folder; wait until it ends"),
         StateError::NeedsUpgrade { .. } => {

@@ -2,22 +2,30 @@
 
 use std::{
     num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
     sync::Arc,
     thread,
 };
 
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
-use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
+use ordlane_primitives::{
+    Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, batch::BatchHasher, codec,
+};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
 use crate::{
-    Engine, EngineError, SystemError, durable::DurableChain, execute::Runner, layer::Layers, seal,
+    Engine, EngineError, SystemError,
+    checkpoint::{Checkpoints, Settings},
+    durable::DurableChain,
+    execute::Runner,
+    layer::Layers,
+    seal,
     submit::Committer,
 };
 
 /// Collects the settings of an [`Engine`]. Nothing in here changes a result.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EngineBuilder {
     storage: Option<Arc<dyn Storage>>,
     genesis: Option<Genesis>,
@@ -26,6 +34,31 @@ pub struct EngineBuilder {
     traces: bool,
     keep_blocks: Option<NonZeroU64>,
     max_unsynced_blocks: Option<NonZeroUsize>,
+    checkpoint_folder: Option<PathBuf>,
+    checkpoint_interval: u64,
+    keep_checkpoints: NonZeroUsize,
+}
+
+/// After how many blocks there is a checkpoint where nothing else is said.
+const CHECKPOINT_INTERVAL: u64 = 1_000;
+/// How many checkpoints are kept where nothing else is said.
+const KEEP_CHECKPOINTS: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            storage: None,
+            genesis: None,
+            threads: None,
+            mode: Mode::default(),
+            traces: false,
+            keep_blocks: None,
+            max_unsynced_blocks: None,
+            checkpoint_folder: None,
+            checkpoint_interval: CHECKPOINT_INTERVAL,
+            keep_checkpoints: KEEP_CHECKPOINTS,
+        }
+    }
 }
 
 impl EngineBuilder {
@@ -82,22 +115,44 @@ impl EngineBuilder {
         self
     }
 
+    /// Where checkpoints go: snapshots of every so many blocks, written in the background, each a file `HEIGHT.snapshot`.
+    /// The folder is made with the first of them, and should have nothing else in it. By default there are none.
+    #[must_use]
+    pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.checkpoint_folder = Some(folder.into());
+        self
+    }
+
+    /// After how many blocks there is a checkpoint, where there are any; 1,000 by default, and 0 makes none.
+    #[must_use]
+    pub const fn checkpoint_interval(mut self, blocks: u64) -> Self {
+        self.checkpoint_interval = blocks;
+        self
+    }
+
+    /// How many of the last checkpoints are kept; 3 by default.
+    #[must_use]
+    pub const fn keep_checkpoints(mut self, checkpoints: NonZeroUsize) -> Self {
+        self.keep_checkpoints = checkpoints;
+        self
+    }
+
     /// Opens the store and starts the threads.
     ///
     /// # Errors
     /// [`SystemError`] when the store cannot be opened, is damaged, began with another genesis, or is empty and no
     /// genesis was given; or when the threads cannot be started.
     pub fn build(self) -> Result<Engine, EngineError> {
-        let threads = self
-            .threads
-            .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
-        let config = DispatcherConfig {
-            threads,
-            ..DispatcherConfig::default()
-        };
-        let dispatcher =
-            Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
-        let dispatcher = Arc::new(dispatcher);
+        let threads = threads_or_all(self.threads);
+        let dispatcher = new_dispatcher(threads)?;
+        let checkpoints = self
+            .checkpoint_folder
+            .zip(NonZeroU64::new(self.checkpoint_interval))
+            .map(|(folder, interval)| Settings {
+                folder,
+                interval,
+                keep: self.keep_checkpoints,
+            });
         let config = Config {
             threads,
             mode: self.mode,
@@ -120,7 +175,8 @@ impl EngineBuilder {
         } else if let Some(genesis) = &self.genesis {
             check_genesis(&store, genesis)?;
         }
-        let chain = Arc::new(DurableChain::load(Arc::clone(&store))?);
+        let checkpoints = checkpoints.map(Checkpoints::start).transpose()?;
+        let chain = Arc::new(DurableChain::load(Arc::clone(&store), checkpoints)?);
         let committer = Committer::new(Arc::clone(&chain), self.max_unsynced_blocks);
         Ok(Engine {
             store,
@@ -131,6 +187,29 @@ impl EngineBuilder {
             committer,
         })
     }
+}
+
+/// The hasher that an engine with so many threads has, for those who work on a store without one. By default it has as
+/// many threads as the machine runs at once.
+///
+/// # Errors
+/// [`SystemError::Threads`] when they cannot be started.
+pub fn batch_hasher(threads: Option<usize>) -> Result<Arc<dyn BatchHasher>, SystemError> {
+    let dispatcher: Arc<dyn BatchHasher> = new_dispatcher(threads_or_all(threads))?;
+    Ok(dispatcher)
+}
+
+fn threads_or_all(threads: Option<usize>) -> usize {
+    threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
+}
+
+fn new_dispatcher(threads: usize) -> Result<Arc<Dispatcher>, SystemError> {
+    let config = DispatcherConfig {
+        threads,
+        ..DispatcherConfig::default()
+    };
+    let dispatcher = Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
+    Ok(Arc::new(dispatcher))
 }
 
 /// Commits block 0.

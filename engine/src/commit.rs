@@ -69,6 +69,9 @@ impl DurableChain {
         // Before anything of it is written: snapshots find there what it replaces.
         let published = durable.published.publish(&layer.changes);
         self.store.commit(commit).map_err(SystemError::from)?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed(&self.store, head.height);
+        }
         let next = Durable {
             header: block.header,
             hash: head.hash,

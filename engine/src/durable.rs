@@ -14,6 +14,7 @@ use ordlane_state::{StateStore, Tree};
 use crate::{
     Head, SystemError,
     builder::header_at,
+    checkpoint::Checkpoints,
     snapshot::{Published, Snapshot},
 };
 
@@ -36,6 +37,8 @@ impl Durable {
 /// The store and the last durable block in it; an engine and its committing thread share it.
 #[derive(Debug)]
 pub(crate) struct DurableChain {
+    /// Goes before the store: its thread may still hold a state of it.
+    pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) store: Arc<StateStore>,
     durable: RwLock<Arc<Durable>>,
     committing: Mutex<()>,
@@ -44,9 +47,13 @@ pub(crate) struct DurableChain {
 
 impl DurableChain {
     /// The chain in a store that has a block.
-    pub(crate) fn load(store: Arc<StateStore>) -> Result<Self, SystemError> {
+    pub(crate) fn load(
+        store: Arc<StateStore>,
+        checkpoints: Option<Checkpoints>,
+    ) -> Result<Self, SystemError> {
         let durable = tip_of(&store)?;
         Ok(Self {
+            checkpoints,
             store,
             durable: RwLock::new(Arc::new(durable)),
             committing: Mutex::default(),
@@ -95,6 +102,9 @@ impl DurableChain {
         let _no_snapshot = self.undoing.write().unwrap_or_else(PoisonError::into_inner);
         let _no_commit = self.pause();
         self.store.rollback_to(height)?;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.undone(height);
+        }
         let durable = tip_of(&self.store)?;
         let head = durable.head();
         self.advance(durable, || ());

@@ -45,6 +45,7 @@ mod admit;
 mod build;
 mod builder;
 mod changes;
+mod checkpoint;
 mod commit;
 mod context;
 mod durable;
@@ -70,7 +71,7 @@ mod verify;
 mod witness;
 
 pub use build::{Built, LeftOut};
-pub use builder::EngineBuilder;
+pub use builder::{EngineBuilder, batch_hasher};
 pub use commit::Committed;
 pub use context::{BlockContext, Head};
 pub use engine::Engine;

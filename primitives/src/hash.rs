@@ -94,11 +94,15 @@ pub enum Domain {
     EventName,
     /// The encoding of a block's witness: its checksum.
     Witness,
+    /// The manifest of a snapshot: its id.
+    SnapshotManifest,
+    /// A chunk of a snapshot, or the block or the receipts in it.
+    SnapshotPart,
 }
 
 impl Domain {
     /// Every domain, for tests that all tags differ.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::TxId,
         Self::Address,
         Self::BlockHeader,
@@ -111,6 +115,8 @@ impl Domain {
         Self::ListRoot,
         Self::EventName,
         Self::Witness,
+        Self::SnapshotManifest,
+        Self::SnapshotPart,
     ];
 
     /// The tag: 16 bytes, ASCII, zero-padded.
@@ -129,6 +135,8 @@ impl Domain {
             Self::ListRoot => b"ordlane:list\0\0\0\0",
             Self::EventName => b"ordlane:ev-name\0",
             Self::Witness => b"ordlane:witness\0",
+            Self::SnapshotManifest => b"ordlane:snap-id\0",
+            Self::SnapshotPart => b"ordlane:snap-pt\0",
         }
     }
 }

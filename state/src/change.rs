@@ -7,7 +7,7 @@ use ordlane_primitives::{
     limits::{MAX_RAW_KEY_BYTES, MAX_STATE_VALUE_BYTES},
 };
 
-use crate::{StateError, tree::LeafChange};
+use crate::{Entry, StateError, tree::LeafChange};
 
 /// The change of one key by a block: from the value before the block to the value after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,16 @@ pub(crate) fn paths_of<'a>(
         .collect();
     let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     hasher.hash_messages(&messages)
+}
+
+/// The leaves of entries, paths and value hashes, in order; all paths are hashed in one batch, all values in another.
+pub(crate) fn leaves_of(
+    entries: &[Entry],
+    hasher: &dyn BatchHasher,
+) -> impl Iterator<Item = (Hash, Hash)> + use<> {
+    let paths = paths_of(entries.iter().map(|(key, _)| key.as_slice()), hasher);
+    let values: Vec<&[u8]> = entries.iter().map(|(_, value)| value.as_slice()).collect();
+    paths.into_iter().zip(hasher.hash_messages(&values))
 }
 
 /// Checks that the changes ascend strictly and keep the limits of keys and values.

@@ -34,6 +34,17 @@ pub enum StateError {
         /// The format version of this release.
         supported: u32,
     },
+    /// A snapshot was being restored into it, and that was not finished.
+    #[error(
+        "a snapshot was being restored here, and {chunks} of its chunks are; it is not finished"
+    )]
+    UnfinishedRestore {
+        /// How many of the snapshot's chunks are here.
+        chunks: u64,
+    },
+    /// The storage cannot hold a state as it is while more is written.
+    #[error("this storage cannot hold a state as it is while more is written")]
+    NoView,
     /// Somebody else, or this process, has the store open.
     #[error("the store at {} is open already", path.display())]
     Locked {
@@ -195,6 +206,8 @@ impl StateError {
             Self::NeedsUpgrade { .. }
             | Self::Pruned { .. }
             | Self::AboveTip { .. }
+            | Self::UnfinishedRestore { .. }
+            | Self::NoView
             | Self::Locked { .. }
             | Self::AccessDenied { .. }
             | Self::Io { .. }

@@ -31,8 +31,10 @@
 
 mod change;
 mod error;
+mod files;
 mod prove_many;
 mod reverse_diff;
+pub mod snapshot;
 mod storage;
 mod store;
 mod tree;
@@ -40,7 +42,9 @@ mod tree;
 pub use change::{Change, hash_changes};
 pub use error::StateError;
 pub use reverse_diff::{MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff};
-pub use storage::{Entry, MemoryStorage, Space, Storage, Visit, Witness, WriteBatch, WriteEntry};
+pub use storage::{
+    Entry, MemoryStorage, Space, Storage, StorageView, Visit, Witness, WriteBatch, WriteEntry,
+};
 #[cfg(feature = "fjall")]
 pub use storage::{FjallOptions, FjallStorage};
 pub use store::{

@@ -169,6 +169,22 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// A key and its value.
 pub type Entry = (Vec<u8>, Vec<u8>);
 
+/// What a storage held at one moment, whole batches only, whatever is written to it afterwards. Holding it costs room:
+/// what is overwritten meanwhile is kept.
+pub trait StorageView: Send + fmt::Debug {
+    /// The value of a key, or none.
+    ///
+    /// # Errors
+    /// [`StateError`] when it cannot be read or is damaged.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Shows all entries with keys at or above `from`, ascending, until `visit` breaks.
+    ///
+    /// # Errors
+    /// [`StateError`] when an entry cannot be read or is damaged.
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError>;
+}
+
 /// Keeps bytes.
 ///
 /// Readers that run beside a write see its entries in their order in the batch, if not all at once. Everything may be called from several threads. After a failed write the caller writes no more.
@@ -196,6 +212,14 @@ pub trait Storage: Send + Sync + fmt::Debug {
             ControlFlow::Break(())
         })?;
         Ok(first)
+    }
+
+    /// What is held now, for whoever has much to read while more is written.
+    ///
+    /// # Errors
+    /// [`StateError::NoView`] where there is no such thing, which is the default.
+    fn view(&self) -> Result<Box<dyn StorageView>, StateError> {
+        Err(StateError::NoView)
     }
 
     /// Writes all of a batch or nothing, and returns when it is durable.

@@ -25,7 +25,7 @@ use self::{
     history::History,
     pages::{PageWriter, read_mark},
 };
-use crate::{ReverseDiff, Space, StateError, Storage, Tree, WriteBatch};
+use crate::{ReverseDiff, Space, StateError, Storage, StorageView, Tree, WriteBatch};
 
 mod commit;
 mod fsck;
@@ -36,6 +36,7 @@ mod options;
 mod pages;
 mod prune;
 mod recovery;
+mod restore;
 mod rollback;
 mod stats;
 mod upgrade;
@@ -50,6 +51,7 @@ pub use keys::FORMAT_VERSION;
 pub(crate) use keys::{FORMAT as FORMAT_KEY, TIP as TIP_KEY};
 pub use options::StoreOptions;
 pub use prune::Pruned;
+pub(crate) use restore::Restoration;
 pub use stats::{SpaceStats, StoreStats};
 pub use upgrade::Upgrade;
 pub(crate) use upgrade::check_format;
@@ -260,10 +262,11 @@ impl StateStore {
     /// The header of the block at a height, or none above the tip. Headers are never pruned.
     ///
     /// # Errors
-    /// [`StateError`] when it cannot be read, is damaged or missing, or the store is poisoned.
+    /// [`StateError::Pruned`] below the [base](Self::base) of a store that began with a snapshot; [`StateError`] when it cannot be read, is damaged or missing, or the store is poisoned.
     pub fn header(&self, height: BlockHeight) -> Result<Option<BlockHeader>, StateError> {
         self.core.check_healthy()?;
         let _no_rollback = self.history.horizon();
+        self.history.check_header(height)?;
         self.is_durable(height)
             .then(|| self.stored_header(height))
             .transpose()
@@ -291,6 +294,7 @@ impl StateStore {
     /// # Errors
     /// Those of [`StateStore::block_bytes`].
     pub fn reverse_diff(&self, height: BlockHeight) -> Result<Option<ReverseDiff>, StateError> {
+        self.history.check_diff(height)?;
         self.of_height(Space::Rev, height)?
             .map(|bytes| decode_diff(height, &bytes))
             .transpose()
@@ -436,6 +440,16 @@ fn next_height(tip: Option<BlockHeight>) -> Option<BlockHeight> {
         None => Some(BlockHeight::GENESIS),
         Some(height) => height.checked_add(BlockHeight(1)),
     }
+}
+
+/// What a block has in a space of a view; one that lacks it is damage and not an absence.
+pub(crate) fn stored_in(
+    view: &dyn StorageView,
+    space: Space,
+    height: BlockHeight,
+) -> Result<Vec<u8>, StateError> {
+    view.get(space, &keys::height_key(height))?
+        .ok_or_else(|| StateError::damaged(format!("block {height} has no entry in {space}")))
 }
 
 fn decode_diff(height: BlockHeight, bytes: &[u8]) -> Result<ReverseDiff, StateError> {

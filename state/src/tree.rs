@@ -24,6 +24,7 @@ use ordlane_primitives::{
 mod page;
 mod page_map;
 mod pages;
+mod root;
 mod stored;
 mod update;
 
@@ -33,6 +34,7 @@ use self::{
 };
 pub(crate) use self::{
     pages::{Backing, DirtyPages},
+    root::root_of,
     stored::{BadPage, Belongs, belongs, walk_pages},
 };
 use crate::StateError;

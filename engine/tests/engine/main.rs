@@ -11,6 +11,7 @@ mod against_oracle;
 mod archive;
 mod at_once;
 mod beside;
+mod checkpoints;
 mod crash;
 mod failures;
 mod fields;

@@ -20,10 +20,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode};
+use fjall::{
+    Database, Iter, Keyspace, KeyspaceCreateOptions, LsmError, PersistMode, Readable, Snapshot,
+};
 
 use super::{
-    Space, Storage, Visit, Witness, WriteBatch, journal, marker, witness, witness::WitnessFile,
+    Space, Storage, StorageView, Visit, Witness, WriteBatch, journal, marker, witness,
+    witness::WitnessFile,
 };
 use crate::{BlockMark, FORMAT_VERSION, StateError, Upgrade, store::check_format};
 
@@ -155,10 +158,7 @@ impl FjallStorage {
     }
 
     fn space(&self, space: Space) -> Result<&Keyspace, StateError> {
-        self.spaces
-            .iter()
-            .find_map(|(found, keyspace)| (*found == space).then_some(keyspace))
-            .ok_or_else(|| StateError::damaged(format!("it has no space {space}")))
+        keyspace_of(&self.spaces, space)
     }
 }
 
@@ -170,17 +170,15 @@ impl Storage for FjallStorage {
     }
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
-        const ACTION: &str = "read a range of values";
         let keyspace = self.space(space)?;
-        let mut entries = contained(ACTION, || Ok(keyspace.range(from..)))?;
-        while let Some((key, value)) = contained(ACTION, || {
-            entries.next().map(|e| e.into_inner()).transpose()
-        })? {
-            if visit(&key, &value).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        show(contained(READ_RANGE, || Ok(keyspace.range(from..)))?, visit)
+    }
+
+    fn view(&self) -> Result<Box<dyn StorageView>, StateError> {
+        Ok(Box::new(FjallView {
+            snapshot: contained("hold what is stored", || Ok(self.database.snapshot()))?,
+            spaces: self.spaces.clone(),
+        }))
     }
 
     fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
@@ -213,6 +211,54 @@ impl Storage for FjallStorage {
         let mut file = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
         file.attest(tip)
     }
+}
+
+/// What the database held at one moment. fjall keeps what is overwritten as long as this lives.
+struct FjallView {
+    snapshot: Snapshot,
+    spaces: Vec<(Space, Keyspace)>,
+}
+
+impl StorageView for FjallView {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        let keyspace = keyspace_of(&self.spaces, space)?;
+        let found = contained("read a value", || self.snapshot.get(keyspace, key))?;
+        Ok(found.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
+        let keyspace = keyspace_of(&self.spaces, space)?;
+        let entries = contained(READ_RANGE, || Ok(self.snapshot.range(keyspace, from..)))?;
+        show(entries, visit)
+    }
+}
+
+impl fmt::Debug for FjallView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FjallView").finish_non_exhaustive()
+    }
+}
+
+/// What is tried when entries are read one after another.
+const READ_RANGE: &str = "read a range of values";
+
+fn keyspace_of(spaces: &[(Space, Keyspace)], space: Space) -> Result<&Keyspace, StateError> {
+    spaces
+        .iter()
+        .find_map(|(found, keyspace)| (*found == space).then_some(keyspace))
+        .ok_or_else(|| StateError::damaged(format!("it has no space {space}")))
+}
+
+/// Shows entries until `visit` breaks.
+fn show(mut entries: Iter, visit: &mut Visit<'_>) -> Result<(), StateError> {
+    while let Some((key, value)) = contained(READ_RANGE, || {
+        entries.next().map(|e| e.into_inner()).transpose()
+    })? {
+        if visit(&key, &value).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for FjallStorage {

@@ -9,6 +9,7 @@ use std::{
     path::Path,
 };
 
+pub(super) use crate::files::sync_folder;
 use crate::{FORMAT_VERSION, StateError, store::check_format};
 
 /// The marker's file name.
@@ -58,15 +59,6 @@ pub(super) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result
 
 fn partial_name(name: &str) -> String {
     format!("{name}.new")
-}
-
-/// Makes durable which files a folder has.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Windows opens no folders as files, and needs no such call.
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 fn read(folder: &Path, size_bytes: u64) -> Result<u32, StateError> {

@@ -3,20 +3,21 @@
 use std::{
     collections::BTreeMap,
     ops::Bound,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
 };
 
-use super::{Space, Storage, Visit, Witness, WriteBatch};
+use super::{Space, Storage, StorageView, Visit, Witness, WriteBatch};
 use crate::{BlockMark, StateError};
 
 /// Keeps everything in memory: for tests, for tools, and where there are no files. Reopening a store on the same
-/// `MemoryStorage` finds what was committed.
+/// `MemoryStorage` finds what was committed. The first write beside a [`StorageView`] copies everything.
 #[derive(Debug, Default)]
 pub struct MemoryStorage {
-    entries: RwLock<Entries>,
+    entries: RwLock<Arc<Entries>>,
 }
 
-type Entries = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+#[derive(Clone, Debug, Default)]
+struct Entries(BTreeMap<(Space, Vec<u8>), Vec<u8>>);
 
 impl MemoryStorage {
     /// An empty storage.
@@ -26,28 +27,29 @@ impl MemoryStorage {
     }
 }
 
+impl MemoryStorage {
+    fn entries(&self) -> RwLockReadGuard<'_, Arc<Entries>> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Storage for MemoryStorage {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(entries.get(&(space, key.to_vec())).cloned())
+        Ok(self.entries().find(space, key))
     }
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        let start = Bound::Included((space, from.to_vec()));
-        for ((_, key), value) in entries
-            .range((start, Bound::Unbounded))
-            .take_while(|((found, _), _)| *found == space)
-        {
-            if visit(key, value).is_break() {
-                break;
-            }
-        }
+        self.entries().show(space, from, visit);
         Ok(())
+    }
+
+    fn view(&self) -> Result<Box<dyn StorageView>, StateError> {
+        Ok(Box::new(MemoryView(Arc::clone(&self.entries()))))
     }
 
     fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let Entries(entries) = Arc::make_mut(&mut entries);
         for (space, key, value) in batch.into_entries() {
             match value {
                 Some(value) => entries.insert((space, key), value),
@@ -63,5 +65,39 @@ impl Storage for MemoryStorage {
 
     fn attest(&self, _tip: &BlockMark) -> Result<(), StateError> {
         Ok(())
+    }
+}
+
+/// What a storage held at one moment.
+#[derive(Debug)]
+struct MemoryView(Arc<Entries>);
+
+impl StorageView for MemoryView {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.0.find(space, key))
+    }
+
+    fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
+        self.0.show(space, from, visit);
+        Ok(())
+    }
+}
+
+impl Entries {
+    fn find(&self, space: Space, key: &[u8]) -> Option<Vec<u8>> {
+        self.0.get(&(space, key.to_vec())).cloned()
+    }
+
+    fn show(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) {
+        let start = Bound::Included((space, from.to_vec()));
+        for ((_, key), value) in self
+            .0
+            .range((start, Bound::Unbounded))
+            .take_while(|((found, _), _)| *found == space)
+        {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ordlane_primitives::{BlockHeight, RawKey, limits::MAX_STATE_VALUE_BYTES};
 
-use super::{StateStore, Tip, keys, prune::Pruner};
+use super::{StateStore, Tip, keys, prune::Pruner, restore};
 use crate::{ReverseDiff, Space, StateError, Storage, WriteBatch};
 
 /// What is kept of earlier blocks.
@@ -20,6 +20,8 @@ pub(super) struct History {
     /// The first block that is kept whole. Held for reading while an answer is put together, for writing while the
     /// horizon moves or a block is undone.
     horizon: RwLock<BlockHeight>,
+    /// The block of the snapshot that the store began with.
+    pub(super) base: Option<BlockHeight>,
     /// What of the blocks below it is still to be removed.
     pub(super) pruner: Mutex<Pruner>,
 }
@@ -33,11 +35,13 @@ impl History {
         };
         let (horizon, pruned) = (height(keys::HORIZON)?, height(keys::PRUNED)?);
         let last = tip.map_or(BlockHeight::GENESIS, |tip| tip.height);
-        if pruned > horizon || horizon > last {
+        let base = restore::read_base(storage)?;
+        if pruned > horizon || horizon > last || base.is_some_and(|base| base > pruned) {
             return Err(StateError::damaged("it was pruned further than it may be"));
         }
         Ok(Self {
             horizon: RwLock::new(horizon),
+            base,
             pruner: Mutex::new(Pruner::new(pruned)),
         })
     }

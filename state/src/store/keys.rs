@@ -18,6 +18,10 @@ pub(super) const PAGES: &[u8] = b"pages";
 pub(super) const HORIZON: &[u8] = b"horizon";
 /// The key in `meta` of the first block of which something is left to prune, or which is kept.
 pub(super) const PRUNED: &[u8] = b"pruned";
+/// The key in `meta` of the block of the snapshot that the store began with; absent where it began with its genesis.
+pub(super) const BASE: &[u8] = b"base";
+/// The key in `meta` of the snapshot that is being restored.
+pub(super) const RESTORE: &[u8] = b"restore";
 /// The key in `meta` of the first block that an upgrade has not done yet.
 pub(super) const UPGRADED: &[u8] = b"upgraded";
 

@@ -15,11 +15,11 @@ use ordlane_primitives::{
 
 use super::{
     FORMAT_VERSION, Head, StoreOptions, Tip, check_format, decode_diff, header_of, keys,
-    next_height, pages::PagesMark,
+    next_height, pages::PagesMark, restore,
 };
 use crate::{
     BlockMark, Change, Space, StateError, Storage, Tree, Witness, WriteBatch,
-    change::paths_of,
+    change::leaves_of,
     hash_changes,
     tree::{Backing, StoredTop},
 };
@@ -37,6 +37,7 @@ pub(super) fn recover(
     let witness = storage.witness()?;
     let format = read_format(storage)?;
     format.map_or(Ok(()), check_format)?;
+    restore::check_finished(storage)?;
     let formatted = format.is_some();
     let tip = read_tip(storage)?;
     if tip.is_some() && !formatted {
@@ -234,7 +235,7 @@ fn advance(
 /// The tree of all values. Keys and values are held a few megabytes at a time; beside the tree, 64 bytes per leaf are.
 fn rebuild(backing: Backing, hasher: &dyn BatchHasher) -> Result<Tree, StateError> {
     let storage = Arc::clone(&backing.storage);
-    let leaves = leaves_of(storage.as_ref(), hasher)?;
+    let leaves = all_leaves(storage.as_ref(), hasher)?;
     let tree = Tree::stored(backing, &StoredTop::EMPTY).fill(leaves, hasher)?;
     // Pages that were written without a mark, or whose mark is gone, say nothing.
     storage.scan(Space::Page, &[], &mut |key, _| {
@@ -245,7 +246,7 @@ fn rebuild(backing: Backing, hasher: &dyn BatchHasher) -> Result<Tree, StateErro
 }
 
 /// The leaves of all values, in the order of their keys.
-pub(super) fn leaves_of(
+pub(super) fn all_leaves(
     storage: &dyn Storage,
     hasher: &dyn BatchHasher,
 ) -> Result<Vec<(Hash, Hash)>, StateError> {
@@ -280,8 +281,6 @@ fn hash_chunk(
     leaves: &mut Vec<(Hash, Hash)>,
     hasher: &dyn BatchHasher,
 ) {
-    let paths = paths_of(chunk.iter().map(|(key, _)| key.as_slice()), hasher);
-    let values: Vec<&[u8]> = chunk.iter().map(|(_, value)| value.as_slice()).collect();
-    leaves.extend(paths.into_iter().zip(hasher.hash_messages(&values)));
+    leaves.extend(leaves_of(chunk, hasher));
     chunk.clear();
 }

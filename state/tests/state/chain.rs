@@ -41,6 +41,14 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
+    /// One whose headers commit to their whole blocks.
+    pub(crate) fn rooted(seed: u64, keys: u32) -> Self {
+        Self {
+            sealed: true,
+            ..Self::with_keys(seed, keys)
+        }
+    }
+
     pub(crate) fn new(seed: u64) -> Self {
         Self::with_keys(seed, 200)
     }

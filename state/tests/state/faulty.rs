@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use ordlane_state::{
-    BlockMark, MemoryStorage, Space, StateError, Storage, Visit, Witness, WriteBatch,
+    BlockMark, MemoryStorage, Space, StateError, Storage, StorageView, Visit, Witness, WriteBatch,
 };
 
 /// When a storage fails.
@@ -82,6 +82,10 @@ impl Storage for Faulty {
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
         self.below.scan(space, from, visit)
+    }
+
+    fn view(&self) -> Result<Box<dyn StorageView>, StateError> {
+        self.below.view()
     }
 
     fn write(&self, batch: WriteBatch) -> Result<(), StateError> {

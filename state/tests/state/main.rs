@@ -14,6 +14,7 @@ mod nomt_proofs;
 mod pages;
 mod prune;
 mod rollback;
+mod snapshot;
 mod store;
 mod tree;
 mod upgrade;

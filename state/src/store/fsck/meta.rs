@@ -10,7 +10,7 @@ use crate::{
     Space, StateError, Tip, Tree, Witness,
     store::{
         FORMAT_VERSION, check_format, header_of, keys,
-        recovery::{check_witness, leaves_of, read_format, read_tip},
+        recovery::{all_leaves, check_witness, read_format, read_tip},
     },
 };
 
@@ -124,7 +124,7 @@ impl Check<'_> {
     /// The tree of all values, if it is that of the tip.
     pub(super) fn check_values(&mut self, tip: &Tip) -> Result<Option<Tree>, StateError> {
         self.tell(CheckStage::Values, 0, None);
-        let leaves = leaves_of(self.storage, self.hasher)?;
+        let leaves = all_leaves(self.storage, self.hasher)?;
         self.report.values = leaves.len() as u64;
         self.tell(CheckStage::Values, self.report.values, None);
         let tree = Tree::from_leaves(leaves, self.hasher)?;
