@@ -42,6 +42,10 @@ mutations:
 signatures:
     cargo test --locked --release -p ordlane-gpu-kernels --test tiers million -- --ignored --nocapture
 
+# Stores killed a thousand times, a thousand damaged ones, torn writes; prints how often each outcome came
+torture:
+    cargo test --locked --release -p ordlane-state --test torture -- --include-ignored --nocapture --test-threads 1
+
 # Documentation without a warning
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

@@ -39,6 +39,12 @@ fn main() -> io::Result<()> {
     for (name, bytes) in signatures() {
         put(&folder.join("sig_tiers"), name, &bytes)?;
     }
+    for (name, bytes) in tree_changes() {
+        put(&folder.join("merkle_incremental_vs_rebuild"), name, &bytes)?;
+    }
+    for (name, diff) in reverse_diffs() {
+        put(&folder.join("reverse_diff"), name, &encode(&diff))?;
+    }
     write_witness(&folder)?;
     let snapshot = genesis_snapshot().map_err(io::Error::other)?;
     put(&folder.join("snapshot_import"), "genesis", &snapshot)
@@ -75,6 +81,35 @@ fn genesis_snapshot() -> Result<Vec<u8>, SnapshotError> {
             ControlFlow::Continue(())
         })?;
     Ok(file)
+}
+
+/// Programs of `fuzz::tree_changes`, by what they are about.
+fn tree_changes() -> [(&'static str, Vec<u8>); 3] {
+    let deepest_first = (0..=255_u8)
+        .rev()
+        .flat_map(|bit| [1, bit, 1, u8::from(bit % 8 > 0)]);
+    let there_and_back = [1, 0].into_iter().flat_map(|value| {
+        (0..32_u8).flat_map(move |path| [path, path.wrapping_mul(7), value, u8::from(path < 31)])
+    });
+    let one_by_one = (0..64_u8).flat_map(|at| [at.wrapping_mul(5), 251 - at, at % 3, 0]);
+    [
+        ("deepest_first", deepest_first.collect()),
+        ("there_and_back", there_and_back.collect()),
+        ("one_by_one", one_by_one.collect()),
+    ]
+}
+
+/// A reverse diff as it is encoded: keys with their old values or none.
+type Diff = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Some of them.
+fn reverse_diffs() -> [(&'static str, Diff); 3] {
+    let some = (0..40_u8).map(|key| (vec![key], (key % 3 > 0).then(|| vec![key; 9])));
+    [
+        ("empty", Vec::new()),
+        ("one", vec![(vec![2], None)]),
+        ("some", some.collect()),
+    ]
 }
 
 /// Writes the witness of the first block of the golden chain.

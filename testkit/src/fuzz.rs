@@ -12,8 +12,10 @@ use ordlane_primitives::{
 
 use crate::workload::{Distribution, Workload};
 
+mod changes;
 mod proofs;
 
+pub use changes::{LeafChange, raw_state, root_after, tree_changes};
 pub use proofs::{proof_sample, proof_verify, witness_decode};
 
 /// Decodes, and asserts that whatever is accepted encodes to exactly the input.

@@ -21,7 +21,12 @@ impl StateTree {
     /// The tree of these raw keys and values.
     pub fn new<'a>(state: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
         let leaf = |(key, value)| (tree::path_of(key), tree::value_hash(value));
-        let mut leaves: Vec<_> = state.into_iter().map(leaf).collect();
+        Self::of_leaves(state.into_iter().map(leaf))
+    }
+
+    /// The tree of these paths, each once, and value hashes.
+    pub fn of_leaves(leaves: impl IntoIterator<Item = (Hash, Hash)>) -> Self {
+        let mut leaves: Vec<_> = leaves.into_iter().collect();
         leaves.sort_unstable();
         Self(leaves)
     }

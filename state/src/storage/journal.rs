@@ -229,3 +229,123 @@ fn is_zero(journal: &mut BufReader<File>) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::{BlockHeight, Hash, hash::sha256};
+
+    use super::*;
+
+    type Entry<'a> = (&'a [u8], Option<&'a [u8]>);
+
+    fn batch(sequence: u64, entries: &[Entry<'_>]) -> Vec<u8> {
+        let count = u32::try_from(entries.len()).unwrap();
+        let mut bytes = [&[HEAD], &count.to_le_bytes()[..], &sequence.to_le_bytes()].concat();
+        for (key, value) in entries {
+            bytes.extend([ENTRY, value.map_or(1, |_| PUT), 0]);
+            bytes.extend(7_u64.to_le_bytes());
+            bytes.extend(u16::try_from(key.len()).unwrap().to_le_bytes());
+            let size = u32::try_from(value.map_or(0, <[u8]>::len)).unwrap();
+            bytes.extend([size.to_le_bytes(); 2].concat());
+            bytes.extend_from_slice(key);
+            bytes.extend_from_slice(value.unwrap_or_default());
+        }
+        [&bytes[..], &[END], &[9; 12]].concat()
+    }
+
+    fn tip(height: u64) -> Tip {
+        Tip {
+            height: BlockHeight(height),
+            block_hash: sha256(&height.to_le_bytes()),
+            state_root: Hash::ZERO,
+        }
+    }
+
+    /// What a commit of the block at a height leaves, the least of it.
+    fn block(sequence: u64, height: u64) -> Vec<u8> {
+        let tip = tip(height);
+        let (hash, height) = (tip.block_hash.0, height.to_be_bytes());
+        // A raw key that has the name of the tip's, too.
+        let entries: [Entry<'_>; 4] = [
+            (TIP_KEY, Some(b"a value")),
+            (&[5; 200], Some(&[6; 300])),
+            (&hash, Some(&height)),
+            (TIP_KEY, Some(&codec::encode(&tip))),
+        ];
+        batch(sequence, &entries)
+    }
+
+    /// What undoing the block at a height leaves.
+    fn undone(sequence: u64, height: u64) -> Vec<u8> {
+        let below = codec::encode(&tip(height.checked_sub(1).unwrap()));
+        let entries: [Entry<'_>; 2] = [(&height.to_be_bytes(), None), (TIP_KEY, Some(&below))];
+        batch(sequence, &entries)
+    }
+
+    fn pages(sequence: u64) -> Vec<u8> {
+        batch(sequence, &[(b"page", Some(&[1; 5_000])), (&[3; 32], None)])
+    }
+
+    fn check_of(journals: &[(u64, Vec<Vec<u8>>)]) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, parts) in journals {
+            fs::write(folder.path().join(format!("{number}.jnl")), parts.concat()).unwrap();
+        }
+        check(folder.path()).map_err(|error| error.to_string())
+    }
+
+    fn refusal(journals: &[(u64, Vec<Vec<u8>>)]) -> String {
+        check_of(journals).unwrap_err()
+    }
+
+    #[test]
+    fn journals_as_they_are_written_are_right() {
+        let zeros = || vec![0; 10_000];
+        let first = || vec![block(1, 4), pages(2), block(3, 5), zeros()];
+        for last in [
+            vec![],
+            vec![zeros()],
+            vec![block(9, 6), undone(10, 6), undone(12, 5), block(13, 5)],
+            // A write that was cut off.
+            vec![block(9, 6), block(10, 7)[..60].to_vec()],
+            vec![block(9, 6), block(10, 7)[..60].to_vec(), zeros()],
+        ] {
+            check_of(&[(9, first()), (10, last)]).unwrap();
+        }
+        // The write that was cut off was the last one, though a journal was begun behind it.
+        let cut = vec![block(1, 4), block(2, 5)[..90].to_vec()];
+        check_of(&[(3, cut), (4, vec![zeros()])]).unwrap();
+        let new = batch(1, &[(FORMAT_KEY, Some(&[2, 0, 0, 0]))]);
+        check_of(&[(0, vec![new, block(2, 0), block(3, 1)])]).unwrap();
+    }
+
+    #[test]
+    fn what_lies_behind_a_break_is_never_taken_for_all() {
+        let next = || (2, vec![block(9, 6)]);
+        let whole = [block(1, 4), block(3, 5)].concat();
+        for size in (1..whole.len()).step_by(5).chain([block(1, 4).len()]) {
+            let cut = whole[..size].to_vec();
+            assert!(check_of(&[(1, vec![cut]), next()]).is_err(), "{size} bytes");
+        }
+        let changed = vec![block(1, 4), vec![7; 3], block(3, 5)];
+        let said = refusal(&[(1, changed), next()]);
+        assert!(said.contains("breaks off"), "{said}");
+    }
+
+    #[test]
+    fn batches_out_of_order_and_blocks_and_journals_that_are_missing_are_refused() {
+        for wrong in [0, 1, 2, 5] {
+            let said = refusal(&[(1, vec![block(2, 4), block(5, 5), pages(wrong)])]);
+            assert!(said.contains("out of order"), "{said}");
+        }
+        for (from, to) in [(4, 6), (6, 4), (5, 5)] {
+            let said = refusal(&[(1, vec![block(1, from)]), (2, vec![block(2, to)])]);
+            assert!(said.contains("a block is missing"), "{said}");
+        }
+        let new = batch(1, &[(FORMAT_KEY, Some(&[2, 0, 0, 0]))]);
+        let said = refusal(&[(0, vec![new, block(2, 1)])]);
+        assert!(said.contains("a block is missing"), "{said}");
+        let said = refusal(&[(1, vec![block(1, 4)]), (3, vec![block(2, 5)])]);
+        assert!(said.contains("a journal is missing"), "{said}");
+    }
+}

@@ -352,7 +352,11 @@ impl Recipe {
 /// Opens as many damaged copies, of each kind of file in turn, and counts what came of it.
 fn campaign(original: &mut Original, seed: u64, cases: u64, table: &mut Table) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let kinds: Vec<Kind> = original.by_kind.keys().copied().collect();
+    let mut kinds: Vec<Kind> = original.by_kind.keys().copied().collect();
+    if kinds.contains(&Kind::OlderJournal) {
+        // Copies of such a store take long; the other files are those of any store.
+        kinds.retain(|kind| [Kind::Journal, Kind::OlderJournal].contains(kind));
+    }
     for case in 0..cases {
         let kind = kinds[usize::try_from(case).unwrap() % kinds.len()];
         let journal = matches!(kind, Kind::Journal | Kind::OlderJournal);
@@ -433,7 +437,7 @@ fn a_thousand_damaged_stores_are_refused_or_exactly_right() {
         (IN_TABLES, 300),
         (DURABLE, 150),
         (ANNOUNCED, 150),
-        (OF_TWO_JOURNALS, 60),
+        (OF_TWO_JOURNALS, 80),
     ]);
 }
 

@@ -83,6 +83,7 @@ impl Twin {
     }
 
     /// The mark of the block at a height.
+    #[cfg(feature = "fjall")]
     pub(crate) fn mark(&mut self, height: u64) -> BlockMark {
         BlockMark {
             height: BlockHeight(height),
