@@ -134,7 +134,7 @@ impl Summary {
             row("verify", ours.verify, theirs.verify),
             row("execute", ours.execute, theirs.execute),
             row("hash", ours.hash, theirs.hash),
-            row("persist, beside", ours.persist, theirs.persist),
+            row("persist", ours.persist, theirs.persist),
             row("wall", self.wall_ms, self.sequential_wall_ms),
         ];
         rows.push([
