@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use ordlane::{Committed, Engine, primitives::ReceiptStatus};
+use ordlane::{Committed, Engine, ImportedBlock};
 use serde::Serialize;
 
 use crate::{data_dir, report};
@@ -44,17 +44,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let engine = open(args)?;
     let mut done = Vec::new();
     let bar = report::progress(args.blocks.len() as u64, "executing blocks", args.json);
-    let mut outcome = Ok(());
-    for path in &args.blocks {
-        match execute(&engine, path).with_context(|| format!("cannot execute {}", path.display())) {
-            Ok(block) => done.push(block),
-            Err(error) => {
-                outcome = Err(error);
-                break;
-            }
-        }
+    let outcome = execute(&engine, &args.blocks, |block| {
+        done.push(block);
         bar.inc(1);
-    }
+    });
     bar.finish_and_clear();
     // What was committed is reported, whatever came after it.
     print(done, args.json)?;
@@ -79,25 +72,46 @@ fn open(args: &Args) -> anyhow::Result<Engine> {
     }
 }
 
-fn execute(engine: &Engine, path: &Path) -> anyhow::Result<BlockJson> {
-    let executed = engine.import_block(&data_dir::read_block(path)?)?;
-    let receipts = executed.receipts();
-    let failed = receipts
-        .iter()
-        .filter(|receipt| receipt.status != ReceiptStatus::Success)
-        .count();
-    let (txs, gas_used) = (receipts.len(), executed.header().gas_used.0);
-    let Committed { head, stages } = engine.commit(executed)?;
-    Ok(BlockJson {
+/// Takes block files into the chain, each while its neighbours are in other stages. `done` hears of those on disk.
+fn execute(
+    engine: &Engine,
+    files: &[PathBuf],
+    mut done: impl FnMut(BlockJson),
+) -> anyhow::Result<()> {
+    let context = |path: &Path| format!("cannot execute {}", path.display());
+    let mut unreadable = Ok(());
+    let blocks = files.iter().map_while(|path| {
+        let read = data_dir::read_block(path).with_context(|| context(path));
+        read.map_err(|error| unreadable = Err(error)).ok()
+    });
+    let mut paths = files.iter();
+    let imported = engine.import_blocks(blocks, |block| {
+        if let Some(path) = paths.next() {
+            done(block_json(path, block));
+        }
+    });
+    match imported {
+        Ok(_) => unreadable,
+        // It stands before a file that could not be read.
+        Err(error) => {
+            let path = files.get(error.position).map_or(Path::new(""), |path| path);
+            Err(anyhow::Error::from(*error.source).context(context(path)))
+        }
+    }
+}
+
+fn block_json(path: &Path, block: &ImportedBlock) -> BlockJson {
+    let Committed { head, stages } = block.committed;
+    BlockJson {
         file: path.display().to_string(),
         height: head.height.0,
         hash: head.hash.to_string(),
         state_root: head.state_root.to_string(),
-        txs,
-        failed_txs: failed,
-        gas_used,
+        txs: block.transactions,
+        failed_txs: block.failed,
+        gas_used: block.gas_used.0,
         ms: report::ms(stages.total()),
-    })
+    }
 }
 
 fn print(done: Vec<BlockJson>, json: bool) -> anyhow::Result<()> {

@@ -87,7 +87,14 @@ fn the_demo_prints_its_stable_keys_and_everything_is_equal() {
         for stage in ["decode", "verify", "execute", "hash", "persist"] {
             assert!(result["stages"][stage].is_number(), "{stage}");
         }
-        for key in ["threads", "parallel_tps", "sequential_tps", "failed_txs"] {
+        for key in [
+            "threads",
+            "parallel_tps",
+            "sequential_tps",
+            "failed_txs",
+            "wall_ms",
+            "sequential_wall_ms",
+        ] {
             assert!(result[key].is_number(), "{key}");
         }
     }

@@ -1,21 +1,32 @@
 //! The two chains of the demo: one executed in parallel, one sequentially, each in a store on disk.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use ordlane::{
-    BlockTrace, Engine, Mode, Stages,
+    BlockTrace, Engine, Mode, Pending, Stages,
     primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
     state::FjallStorage,
 };
 
 use crate::{data_dir, proof_json::ProofJson};
 
+/// How many blocks are submitted before the first of them is asked about. The engine itself waits earlier.
+const MAX_PENDING: usize = 16;
+
 /// One chain and how long its blocks took.
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) engine: Engine,
     pub(crate) stages: Stages,
+    /// From the first block file to the last durable block. Blocks are written while later ones are executed, so this is
+    /// less than all stages together.
+    pub(crate) wall: Duration,
 }
 
 /// Both chains, and what they have in common so far.
@@ -59,16 +70,53 @@ impl Chain {
         Ok(Self {
             engine,
             stages: Stages::default(),
+            wall: Duration::ZERO,
         })
     }
 
-    fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<Option<Traced>> {
+    /// Executes the blocks of files and makes them durable. `executed` hears of each, with its trace if it has one.
+    pub(crate) fn run(
+        &mut self,
+        files: &[PathBuf],
+        mut executed: impl FnMut(Option<Traced>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let start = now();
+        let mut pending = VecDeque::new();
+        for path in files {
+            let bytes = data_dir::read_block(path)?;
+            let traced = self
+                .execute(&bytes, &mut pending)
+                .with_context(|| format!("cannot execute {}", path.display()))?;
+            executed(traced)?;
+        }
+        for block in pending {
+            self.wait(block)?;
+        }
+        self.wall = now().saturating_duration_since(start);
+        Ok(())
+    }
+
+    fn execute(
+        &mut self,
+        bytes: &[u8],
+        pending: &mut VecDeque<Pending>,
+    ) -> anyhow::Result<Option<Traced>> {
         let executed = self.engine.import_block(bytes)?;
         let height = executed.header().number;
         let traced = executed.trace().map(|trace| (height, trace.clone()));
-        let committed = self.engine.commit(executed)?;
-        self.stages = self.stages.plus(&committed.stages);
+        pending.push_back(self.engine.submit(executed));
+        if pending.len() > MAX_PENDING
+            && let Some(first) = pending.pop_front()
+        {
+            self.wait(first)?;
+        }
         Ok(traced)
+    }
+
+    fn wait(&mut self, block: Pending) -> anyhow::Result<()> {
+        let committed = block.wait()?;
+        self.stages = self.stages.plus(&committed.stages);
+        Ok(())
     }
 
     fn receipts(&self, height: BlockHeight) -> anyhow::Result<Vec<Receipt>> {
@@ -95,14 +143,6 @@ impl Chains {
             parallel: Chain::open(&data_dir::store_path(data), genesis, threads, mode, trace)?,
             sequential: Chain::open(sequential, genesis, 1, Mode::Sequential, false)?,
         })
-    }
-
-    /// Executes and commits one block, given as bytes, on both chains, one after the other. Gives the trace of the
-    /// parallel one, if it has any.
-    pub(crate) fn execute(&mut self, bytes: &[u8]) -> anyhow::Result<Option<Traced>> {
-        let traced = self.parallel.execute(bytes)?;
-        self.sequential.execute(bytes)?;
-        Ok(traced)
     }
 
     /// Reads everything back from both stores and compares it.
@@ -152,4 +192,12 @@ impl Chains {
             .verify(&self.sequential.engine.durable_head().state_root)
             .is_ok())
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a figure for people, never part of a result"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
