@@ -1,6 +1,6 @@
 //! The `ordlane` command line: one file per command.
 //!
-//! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly. Results go to standard output, in
+//! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly; `fsck` has its own. Results go to standard output, in
 //! words or with `--json`; errors go to standard error, in one line with their causes and a hint.
 
 mod account_json;
@@ -9,6 +9,7 @@ mod data_dir;
 mod db;
 mod demo;
 mod execute;
+mod fsck;
 mod inspect;
 mod proof_json;
 mod prove;
@@ -48,6 +49,7 @@ enum Command {
     VerifyWitness(verify_witness::Args),
     Inspect(inspect::Args),
     Db(db::Args),
+    Fsck(fsck::Args),
     Completions(completions::Args),
 }
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::VerifyWitness(args) => verify_witness::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Db(args) => db::run(&args),
+        Command::Fsck(args) => return fsck::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {
