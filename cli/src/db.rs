@@ -144,7 +144,7 @@ fn as_json(stats: &StoreStats) -> Value {
 }
 
 /// The store of a data folder that has one. Makes nothing.
-fn store_of(data: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn store_of(data: &Path) -> anyhow::Result<PathBuf> {
     if !data_dir::has_chain(data)? {
         bail!("{}", data_dir::not_one(data));
     }

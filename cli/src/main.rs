@@ -1,6 +1,6 @@
 //! The `ordlane` command line: one file per command.
 //!
-//! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly. Results go to standard output, in
+//! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly; `fsck` has its own. Results go to standard output, in
 //! words or with `--json`; errors go to standard error, in one line with their causes and a hint.
 
 mod account_json;
@@ -9,6 +9,7 @@ mod data_dir;
 mod db;
 mod demo;
 mod execute;
+mod fsck;
 mod inspect;
 mod proof_json;
 mod prove;
@@ -50,6 +51,7 @@ enum Command {
     Inspect(inspect::Args),
     Db(db::Args),
     Snapshot(snapshot::Args),
+    Fsck(fsck::Args),
     Completions(completions::Args),
 }
 
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Db(args) => db::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
+        Command::Fsck(args) => return fsck::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {

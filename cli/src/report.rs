@@ -178,7 +178,11 @@ const fn state_hint(error: &StateError) -> Option<&'static str> {
         StateError::Exhausted { .. } => {
             Some("free some space, then run the command again: nothing acknowledged is lost")
         }
-        StateError::Damaged { .. } | StateError::LostBlocks { .. } => Some(
+        StateError::Damaged { .. } => Some(
+            "the folder was left as it is; `ordlane fsck --data DIR` tells what is wrong with it, and with --repair makes \
+             again what can be made again",
+        ),
+        StateError::LostBlocks { .. } => Some(
             "the folder was left as it is; restore it from a copy, or replay its blocks into an empty one",
         ),
         _ => None,

@@ -488,6 +488,7 @@ fn completions_and_help_are_printed() {
         "verify-proof",
         "inspect",
         "db",
+        "fsck",
         "completions",
     ] {
         assert!(text.contains(command), "{command}");
