@@ -2,10 +2,16 @@
 
 use std::{
     fs, io,
+    ops::ControlFlow,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use ordlane_primitives::codec::encode;
+use ordlane_primitives::{Block, Receipts, batch::Sequential, codec::encode};
+use ordlane_state::{
+    BlockCommit, Change, MemoryStorage, StateStore, hash_changes,
+    snapshot::{MIN_CHUNK_BYTES, SnapshotError},
+};
 use ordlane_testkit::{fuzz, golden, oracle::Oracle, oracle_witness::witness};
 use serde_json::Value;
 
@@ -33,7 +39,42 @@ fn main() -> io::Result<()> {
     for (name, bytes) in signatures() {
         put(&folder.join("sig_tiers"), name, &bytes)?;
     }
-    write_witness(&folder)
+    write_witness(&folder)?;
+    let snapshot = genesis_snapshot().map_err(io::Error::other)?;
+    put(&folder.join("snapshot_import"), "genesis", &snapshot)
+}
+
+/// The snapshot of the genesis block of the golden chain.
+fn genesis_snapshot() -> Result<Vec<u8>, SnapshotError> {
+    let genesis = golden::committed_chain().genesis;
+    let store = StateStore::open(Arc::new(MemoryStorage::new()), Arc::new(Sequential))?;
+    let new_key = |(key, value)| Change {
+        key,
+        old: None,
+        new: Some(value),
+    };
+    let changes: Vec<Change> = genesis.state().into_iter().map(new_key).collect();
+    let leaves = hash_changes(&changes, &Sequential);
+    let tree = store.tree().update(&leaves, &Sequential)?;
+    let block = Block {
+        header: genesis.header(tree.root(), &Sequential),
+        proposer_auth: None,
+        transactions: Vec::new(),
+    };
+    store.commit(BlockCommit {
+        header: block.header.clone(),
+        block_bytes: encode(&block),
+        receipts: Receipts::default(),
+        changes,
+        tree: Some(tree),
+    })?;
+    let mut file = Vec::new();
+    store
+        .snapshot()?
+        .write_to(&mut file, &Sequential, MIN_CHUNK_BYTES, &mut |_| {
+            ControlFlow::Continue(())
+        })?;
+    Ok(file)
 }
 
 /// Writes the witness of the first block of the golden chain.

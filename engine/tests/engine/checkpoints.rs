@@ -4,16 +4,14 @@ use std::{fs, num::NonZeroUsize, ops::ControlFlow, path::Path, sync::Arc, thread
 
 use ordlane::{
     Engine, EngineBuilder, EngineError, Head, SystemError,
-    primitives::{
-        Amount, BlockHeight, ChainId, ChainParams, Genesis, TimestampMs, batch::Sequential,
-    },
+    primitives::{BlockHeight, ChainId, ChainParams, Genesis, TimestampMs, batch::Sequential},
     state::{MemoryStorage, snapshot},
 };
 use ordlane_testkit::workload::{Distribution, GeneratedBlock, Generator, Workload};
 
 use crate::support::{context, generator, workload};
 
-fn load(seed: u64, blocks: u32) -> Generator {
+fn load(seed: u64, blocks: u64) -> Generator {
     generator(&Workload {
         txs_per_block: 10,
         blocks,
