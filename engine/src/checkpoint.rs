@@ -3,7 +3,8 @@
 //! A checkpoint is a snapshot, so whatever restores one restores the other. It has the header of its block and of the
 //! genesis block, the whole state, the block with its receipts, and the chain's parameters with the proof that they are in
 //! the state; scores and providers stand in the header. Before one is written, its values are compared with the state
-//! root.
+//! root. Checkpoints are files beside the store and not entries in it: they are to be there when it is not, and to be
+//! copied elsewhere.
 //!
 //! Invariants: a commit takes hold of the state and waits for nothing more; a file has its name only when it is whole and
 //! durable; a failure is logged and never stops the chain. Source: seed 001, 9.3 and 9.4.

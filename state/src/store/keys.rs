@@ -26,7 +26,7 @@ pub(super) const RESTORE: &[u8] = b"restore";
 pub(super) const UPGRADED: &[u8] = b"upgraded";
 
 /// Every key in `meta`. What else stands there belongs to nothing.
-pub(super) const META: [&[u8]; 6] = [FORMAT, TIP, PAGES, HORIZON, PRUNED, UPGRADED];
+pub(super) const META: [&[u8]; 8] = [FORMAT, TIP, PAGES, HORIZON, PRUNED, UPGRADED, BASE, RESTORE];
 
 pub(super) const fn height_key(height: BlockHeight) -> [u8; 8] {
     height.0.to_be_bytes()
