@@ -17,7 +17,7 @@ use ordlane_primitives::{BlockHeight, batch::BatchHasher};
 pub use self::report::{
     CheckProgress, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair, Severity,
 };
-use super::{StateStore, upgrade::Writer};
+use super::{StateStore, restore, upgrade::Writer};
 use crate::{Space, StateError, Storage, WriteEntry};
 
 mod blocks;
@@ -47,13 +47,19 @@ impl StateStore {
     /// ```
     ///
     /// # Errors
-    /// [`StateError::NeedsUpgrade`] and [`StateError::UnknownFormat`] for a store of another format, and what the storage
-    /// reports when it fails. Damage is no error but a finding.
+    /// [`StateError::NeedsUpgrade`] and [`StateError::UnknownFormat`] for a store of another format,
+    /// [`StateError::UnfinishedRestore`] for one that is being restored, and what the storage reports when it fails. Damage
+    /// is no error but a finding.
     pub fn fsck(
         storage: &dyn Storage,
         hasher: &dyn BatchHasher,
         progress: &mut Progress<'_>,
     ) -> Result<CheckReport, StateError> {
+        if let Err(unfinished @ StateError::UnfinishedRestore { .. }) =
+            restore::check_finished(storage)
+        {
+            return Err(unfinished);
+        }
         let mut check = Check::new(storage, hasher, progress, None);
         check.run()?;
         Ok(check.report)

@@ -681,3 +681,22 @@ fn a_pruned_store_and_an_empty_state_have_snapshots() {
     assert_eq!((manifest.entries, manifest.chunks.len()), (0, 0));
     check_from(&open(storage).unwrap(), &chain, 0);
 }
+
+#[test]
+fn a_restored_store_passes_the_full_check_and_goes_on_doing_so() {
+    let (mut chain, store) = grown(90, 6);
+    let storage = Arc::new(MemoryStorage::new());
+    restored(&written(&store, MIN_CHUNK_BYTES), storage.as_ref()).unwrap();
+    let sound = |storage: &MemoryStorage| {
+        let report = StateStore::fsck(storage, &Sequential, &mut |_| {}).unwrap();
+        assert!(report.is_sound(), "{:?}", report.findings());
+    };
+    sound(&storage);
+    let store = open(storage.clone()).unwrap();
+    for _ in 0..5 {
+        store.commit(chain.next_block()).unwrap();
+    }
+    store.write_pages().unwrap();
+    drop(store);
+    sound(&storage);
+}

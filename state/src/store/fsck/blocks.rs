@@ -13,7 +13,7 @@ use ordlane_primitives::{
 use super::{Check, CheckStage, Fault, Finding, Severity};
 use crate::{
     Space, StateError, Tip, Tree, WriteEntry,
-    store::{header_of, index, keys},
+    store::{header_of, index, keys, restore::read_base},
 };
 
 impl Check<'_> {
@@ -25,7 +25,14 @@ impl Check<'_> {
     ) -> Result<(), StateError> {
         let mut expected = Some(tip.block_hash);
         let total = tip.height.0.saturating_add(1);
+        // Between the genesis block and the first one of a restored store there is nothing.
+        let base = read_base(self.storage).ok().flatten();
+        let base = base.map_or(0, |base| base.min(self.first).0);
         for height in (0..=tip.height.0).rev().map(BlockHeight) {
+            if height != BlockHeight::GENESIS && height.0 < base {
+                expected = None;
+                continue;
+            }
             let bytes = self.storage.get(Space::Block, &keys::height_key(height))?;
             let header = self.check_header(height, expected, bytes.as_deref());
             let hash = expected.or_else(|| header.as_ref().map(BlockHeader::hash));
