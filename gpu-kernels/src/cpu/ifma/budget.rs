@@ -95,6 +95,15 @@ mod tests {
     }
 
     #[test]
+    fn tries_under_way_on_many_threads_do_not_keep_each_other_from_it() {
+        let budget = Budget::default();
+        for _ in 0..10 {
+            assert!((0..16).all(|_| budget.pay(256)));
+            (0..16).for_each(|_| budget.held(256));
+        }
+    }
+
+    #[test]
     fn one_failure_among_four_stops_nothing() {
         let hold = (0..1_000).map(|group| group % 4 != 3);
         assert!(!tried(&Budget::default(), 256, hold).contains(&false));
