@@ -72,12 +72,13 @@ impl Verifier {
         base: &BaseTable,
         checks: &[SignatureCheck<'_>],
     ) -> Option<Vec<bool>> {
-        if checks.len() < SMALLEST_GROUP || !self.combinations.pay(checks.len()) {
+        if checks.len() < SMALLEST_GROUP || !self.combinations.suffices(checks.len()) {
             return None;
         }
         let verdicts = verify_together(self.ifma, base, checks);
-        if verdicts.is_some() {
-            self.combinations.held(checks.len());
+        match verdicts {
+            Some(_) => self.combinations.held(checks.len()),
+            None => self.combinations.failed(checks.len()),
         }
         verdicts
     }
