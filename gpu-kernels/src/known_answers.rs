@@ -183,10 +183,12 @@ pub(crate) const SIGNATURES: [SignatureCase; 14] = [
     },
 ];
 
-/// Checks that are verified together.
-const GROUP: usize = 40;
+/// Batches that are large enough to be verified together: the smallest and the largest group of the AVX-512 tier, and one
+/// between, so that its sums have digits of four, six and five bits.
+pub(crate) const GROUPS: [usize; 3] = [48, 256, 64];
 
-/// Whether a tier gives every verdict right: all in one batch, in whatever lane they come to lie, and each alone.
+/// Whether a tier gives every verdict right: all in one batch, in whatever lane they come to lie, each alone, and in
+/// groups.
 pub(crate) fn verifies(verify: impl Fn(&[SignatureCheck<'_>]) -> Vec<bool>) -> bool {
     let mut cases: Vec<(SignatureCheck<'_>, bool)> = SIGNATURES
         .iter()
@@ -204,30 +206,38 @@ pub(crate) fn verifies(verify: impl Fn(&[SignatureCheck<'_>]) -> Vec<bool>) -> b
         verify(&checks) == expected
     };
     let alone = cases.chunks(1).all(are_right);
-    // As many as a tier may verify together: those that hold, and one of the others among them.
+    // Those that hold, and one of the others among them: each in the smallest groups, the first in all.
     let (holding, others): (Vec<_>, Vec<_>) = cases.iter().partition(|(_, holds)| *holds);
-    let mut many: Vec<_> = holding.into_iter().cycle().take(GROUP).collect();
-    let together = are_right(&many)
-        && others
-            .into_iter()
-            .zip((0..GROUP).step_by(3))
-            .all(|(other, at)| {
-                let Some(place) = many.get_mut(at) else {
-                    return false;
-                };
-                let before = std::mem::replace(place, other);
-                let is_right = are_right(&many);
-                if let Some(place) = many.get_mut(at) {
-                    *place = before;
-                }
-                is_right
-            });
+    let [smallest, larger @ ..] = GROUPS;
+    let together = is_right_together(&holding, &others, smallest, are_right)
+        && larger.into_iter().all(|size| {
+            let first = others.get(..1).unwrap_or_default();
+            is_right_together(&holding, first, size, are_right)
+        });
     alone
         && together
         && (0..8).all(|_| {
             cases.rotate_left(1);
             are_right(&cases)
         })
+}
+
+/// Whether the verdicts on `size` of those that hold are right, and with each of the others in the place of one.
+fn is_right_together<T: Copy>(
+    holding: &[T],
+    others: &[T],
+    size: usize,
+    are_right: impl Fn(&[T]) -> bool,
+) -> bool {
+    let group: Vec<T> = holding.iter().copied().cycle().take(size).collect();
+    let spoilt = |(other, at): (&T, usize)| {
+        let mut group = group.clone();
+        group
+            .get_mut(at)
+            .map(|place| *place = *other)
+            .is_some_and(|()| are_right(&group))
+    };
+    are_right(&group) && others.iter().zip((0..size).step_by(3)).all(spoilt)
 }
 
 /// Lengths of messages that ascend from 0, with their digests: from nothing to four blocks, with every kind of ending.

@@ -122,7 +122,7 @@ fn measure(
     let per_pair_ns = per_item(shape.pairs, 1e9);
     Ok(MerkleRow {
         point,
-        backend: dispatcher.tier(),
+        backend: dispatcher.hash_tier().name(),
         digests_equal: held.outcomes_equal,
         ours: held.cost(0, per_pair_ns),
         standings: held.standings(per_pair_ns),

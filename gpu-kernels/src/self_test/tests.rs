@@ -135,6 +135,33 @@ fn a_tier_with_a_planted_fault_is_faulty_and_refused_when_it_is_asked_for() {
 }
 
 #[test]
+fn a_tier_that_errs_only_where_signatures_are_verified_together_is_faulty() {
+    /// Says yes to all in batches of these lengths, and errs nowhere else.
+    fn lenient<const FROM: usize, const TO: usize>(
+        verifier: &Verifier,
+        checks: &[SignatureCheck<'_>],
+    ) -> Vec<bool> {
+        if (FROM..=TO).contains(&checks.len()) {
+            return vec![true; checks.len()];
+        }
+        verifier.verify_here(checks)
+    }
+    let tier = SignatureTier::Avx512Ifma;
+    if verifier(tier).is_none() {
+        println!("skipped: this CPU has no {}", tier.name());
+        return;
+    }
+    // The sizes at which the sums of groups have digits of four, five and six bits.
+    for verify in [lenient::<48, 55>, lenient::<56, 119>, lenient::<120, 256>] {
+        let tests = SelfTests::of(Kernels {
+            verify,
+            ..Kernels::OWN
+        });
+        assert_eq!(Verifier::of(&tests, tier).err(), Some(TierState::Faulty));
+    }
+}
+
+#[test]
 fn with_planted_faults_the_portable_tiers_are_chosen_and_all_results_are_right() {
     let tests = SelfTests::of(FAULTY);
     let dispatcher = Dispatcher::tested(DispatcherConfig::default(), &tests).unwrap();

@@ -2,72 +2,84 @@
 //!
 //! A combination that fails was for nothing, since its group is then verified one signature after another. Whoever can
 //! fill blocks with invalid signatures would make every group cost both. So combinations are paid from a budget, in parts
-//! of the time that a signature takes alone:
+//! of the time that a signature takes alone, hashing aside, which is done once in any case:
 //!
-//! - a try costs [`PRICE`] per signature, which is more than it takes;
-//! - one that holds gives that back, and [`GAIN`], which is less than it has saved;
+//! - a try that fails costs [`PRICE`] per signature, which is more than it takes, and is made only if that much is left;
+//! - one that holds gives [`GAIN`], which is less than it has saved;
 //! - a group that is not tried, since the budget does not suffice, adds [`ALLOWANCE`];
 //! - more than [`MOST`] is not kept, and [`FIRST`] is there from the beginning.
 //!
+//! Tries that are under way on several threads do not wait for each other's outcome, so that where all hold all are made.
+//! Those that then fail can leave a debt, of a try for every thread at most, which is paid off before the next try.
+//!
 //! So whatever comes in whatever order, all tries that fail take at most 1/16 of the time that all signatures would take
-//! alone, beside what was saved and [`MOST`] once. A single group takes at most both ways, 1.7 times the time (1.5 for
-//! the largest groups). When invalid signatures no longer come, at most twelve groups of one size pass until
-//! combinations are tried again.
+//! alone, beside what was saved, and once [`MOST`] and a try for every thread. A single group takes at most both ways,
+//! 1.7 times the time (1.5 for the largest groups). When invalid signatures no longer come, at most twelve groups of one
+//! size for every thread pass until combinations are tried again.
 //!
 //! Invariant: this decides who gives a verdict and never which. Threads share it, and nothing else is read because of
 //! what is in it, so every access may be relaxed.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// All are in sixteenths of the time of a signature. A combination takes 0.46 of that time in the largest groups and 0.67
 /// in the smallest, as measured.
-const PRICE: u32 = 12;
-const GAIN: u32 = 4;
-const ALLOWANCE: u32 = 1;
+const PRICE: i32 = 12;
+const GAIN: i32 = 4;
+const ALLOWANCE: i32 = 1;
 /// One group of 256, the largest.
-const FIRST: u32 = PRICE * 256;
+const FIRST: i32 = PRICE * 256;
 /// Two of them, so that one failure among four groups stops nothing.
-const MOST: u32 = FIRST * 2;
+const MOST: i32 = FIRST * 2;
 
-/// What may be spent on combinations.
+/// What may be spent on combinations; below zero, what is owed.
 #[derive(Debug)]
-pub(crate) struct Budget(AtomicU32);
+pub(crate) struct Budget(AtomicI32);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(AtomicU32::new(FIRST))
+        Self(AtomicI32::new(FIRST))
     }
 }
 
 impl Budget {
-    /// Pays for a group of `checks`, and says whether it is to be tried.
-    pub(crate) fn pay(&self, checks: usize) -> bool {
-        let checks = in_units(checks);
-        let price = checks.saturating_mul(PRICE);
-        self.change(|left| left.checked_sub(price).or(plus(left, checks, ALLOWANCE)))
-            .is_some_and(|before| before >= price)
+    /// Whether the combination of a group of `checks` is to be tried. Say of each that is whether it has [`held`] or
+    /// [`failed`].
+    ///
+    /// [`held`]: Self::held
+    /// [`failed`]: Self::failed
+    pub(crate) fn suffices(&self, checks: usize) -> bool {
+        let price = of(checks, PRICE);
+        if self.0.load(Ordering::Relaxed) >= price {
+            return true;
+        }
+        self.add(of(checks, ALLOWANCE));
+        false
     }
 
     /// The combination of a group of `checks` has held.
     pub(crate) fn held(&self, checks: usize) {
-        let back = const { PRICE + GAIN };
-        self.change(|left| plus(left, in_units(checks), back));
+        self.add(of(checks, GAIN));
     }
 
-    /// What was left before.
-    fn change(&self, change: impl FnMut(u32) -> Option<u32>) -> Option<u32> {
-        let Self(left) = self;
-        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change)
-            .ok()
+    /// The combination of a group of `checks` has failed.
+    pub(crate) fn failed(&self, checks: usize) {
+        self.add(of(checks, const { -PRICE }));
+    }
+
+    fn add(&self, change: i32) {
+        let sum = |left: i32| Some(left.saturating_add(change).min(MOST));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
     }
 }
 
-fn in_units(checks: usize) -> u32 {
-    u32::try_from(checks).unwrap_or(u32::MAX)
-}
-
-fn plus(left: u32, checks: u32, each: u32) -> Option<u32> {
-    Some(left.saturating_add(checks.saturating_mul(each)).min(MOST))
+/// So much for each of some checks.
+fn of(checks: usize, each: i32) -> i32 {
+    i32::try_from(checks)
+        .unwrap_or(i32::MAX)
+        .saturating_mul(each)
 }
 
 #[cfg(test)]
@@ -77,9 +89,11 @@ mod tests {
     /// Which of some groups of one size are tried, when these hold.
     fn tried(budget: &Budget, checks: usize, hold: impl IntoIterator<Item = bool>) -> Vec<bool> {
         let groups = hold.into_iter().map(|holds| {
-            let is_tried = budget.pay(checks);
-            if is_tried && holds {
-                budget.held(checks);
+            let is_tried = budget.suffices(checks);
+            match (is_tried, holds) {
+                (true, true) => budget.held(checks),
+                (true, false) => budget.failed(checks),
+                (false, _) => {}
             }
             is_tried
         });
@@ -92,6 +106,34 @@ mod tests {
         for checks in [1, 48, 255, 256] {
             assert!(!tried(&budget, checks, vec![true; 1_000]).contains(&false));
         }
+    }
+
+    #[test]
+    fn tries_under_way_on_many_threads_do_not_keep_each_other_from_it() {
+        let budget = Budget::default();
+        for _ in 0..10 {
+            assert!((0..16).all(|_| budget.suffices(256)));
+            (0..16).for_each(|_| budget.held(256));
+        }
+    }
+
+    #[test]
+    fn tries_under_way_that_fail_leave_a_debt_that_is_paid_off_before_the_next_one() {
+        let budget = Budget::default();
+        for round in 0..100 {
+            let tries = (0..16).filter(|_| budget.suffices(256)).count();
+            assert_eq!(tries, if round % 13 == 0 { 16 } else { 0 }, "{round}");
+            (0..tries).for_each(|_| budget.failed(256));
+        }
+    }
+
+    #[test]
+    fn what_is_owed_has_an_end() {
+        let budget = Budget::default();
+        (0..3).for_each(|_| budget.failed(usize::MAX));
+        assert!(!budget.suffices(1));
+        (0..2).for_each(|_| budget.held(usize::MAX));
+        assert!(budget.suffices(256));
     }
 
     #[test]
@@ -138,7 +180,7 @@ mod tests {
                     .sum::<u64>()
                     * checks as u64;
                 let alone = 16 * 5_000 * checks as u64;
-                assert!(time <= alone + alone / 16 + u64::from(MOST), "{pattern:b}");
+                assert!(time <= alone + alone / 16 + MOST as u64, "{pattern:b}");
             }
         }
     }

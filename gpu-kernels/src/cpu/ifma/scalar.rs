@@ -1,6 +1,6 @@
 //! Eight scalars: 512-bit hashes modulo the group order l, and the digits of scalars.
 //!
-//! A scalar's representative need not be the least: a multiple of l more changes [k]A by a point of small order at most,
+//! A scalar's representative need not be the least: a multiple of l more changes k A by a point of small order at most,
 //! and the equation of ZIP-215 does not see those. So k is only brought below 2^254.
 //!
 //! Bounds: limbs have 52 bits, the radix of the multiplier. With l = 2^252 + c and C = 2^8 c, 2^260 = -C modulo l, and a

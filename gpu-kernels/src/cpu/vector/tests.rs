@@ -53,11 +53,12 @@ impl Kernel<Ifma> for Longs {
             let (b, c) = (all[(at + 1) % all.len()], all[(at * 7 + 3) % all.len()]);
             longs(ifma, a, b, c);
             longs(ifma, a, a, b);
+            moves(ifma, a, b);
         }
     }
 }
 
-/// Every operation with 64-bit lanes.
+/// Every operation within 64-bit lanes.
 fn longs(ifma: Ifma, a: [u64; LANES], b: [u64; LANES], c: [u64; LANES]) {
     const LOW: u64 = (1 << 52) - 1;
     let product = |x: u64, y: u64| u128::from(x & LOW) * u128::from(y & LOW);
@@ -74,18 +75,6 @@ fn longs(ifma: Ifma, a: [u64; LANES], b: [u64; LANES], c: [u64; LANES]) {
         (x.sub(y), each([a, b], |[x, y]| x.wrapping_sub(y))),
         (x.mul(y), each([a, b], |[x, y]| x.wrapping_mul(y))),
         (x.and(y), each([a, b], |[x, y]| x & y)),
-        (
-            x.unpack_low(y),
-            [a[0], b[0], a[2], b[2], a[4], b[4], a[6], b[6]],
-        ),
-        (
-            x.unpack_high(y),
-            [a[1], b[1], a[3], b[3], a[5], b[5], a[7], b[7]],
-        ),
-        (
-            x.pairs::<0b01_10_00_11>(y),
-            [a[6], a[7], a[0], a[1], b[4], b[5], b[2], b[3]],
-        ),
         (x.or(y), each([a, b], |[x, y]| x | y)),
         (
             x.shl_by(y),
@@ -125,11 +114,6 @@ fn longs(ifma: Ifma, a: [u64; LANES], b: [u64; LANES], c: [u64; LANES]) {
             x.ternary::<0xe8>(y, z),
             each([a, b, c], |[x, y, z]| x & y | x & z | y & z),
         ),
-        (x.pick(y), each([a], |[x]| b[(x & 7) as usize])),
-        (
-            x.select(0b1010_0110, y),
-            std::array::from_fn(|lane| [a, b][0b1010_0110 >> lane & 1][lane]),
-        ),
     ];
     for (number, (result, expected)) in results.into_iter().enumerate() {
         assert_eq!(
@@ -141,6 +125,33 @@ fn longs(ifma: Ifma, a: [u64; LANES], b: [u64; LANES], c: [u64; LANES]) {
     assert_eq!(x.equal(y), mask(a, b, |x, y| x == y));
     assert_eq!(x.equal(x), Mask::MAX);
     assert_eq!(x.below(y), mask(a, b, |x, y| x < y));
+}
+
+/// Every operation that moves 64-bit lanes.
+fn moves(ifma: Ifma, a: [u64; LANES], b: [u64; LANES]) {
+    let [x, y] = U64x8::from_arrays(ifma, [a, b]);
+    let results = [
+        (
+            x.unpack_low(y),
+            [a[0], b[0], a[2], b[2], a[4], b[4], a[6], b[6]],
+        ),
+        (
+            x.unpack_high(y),
+            [a[1], b[1], a[3], b[3], a[5], b[5], a[7], b[7]],
+        ),
+        (
+            x.pairs::<0b01_10_00_11>(y),
+            [a[6], a[7], a[0], a[1], b[4], b[5], b[2], b[3]],
+        ),
+        (x.pick(y), each([a], |[x]| b[(x & 7) as usize])),
+        (
+            x.select(0b1010_0110, y),
+            std::array::from_fn(|lane| [a, b][0b1010_0110 >> lane & 1][lane]),
+        ),
+    ];
+    for (number, (result, expected)) in results.into_iter().enumerate() {
+        assert_eq!(result.to_array(), expected, "{number}: {a:x?} {b:x?}");
+    }
 }
 
 #[test]
