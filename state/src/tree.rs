@@ -70,7 +70,7 @@ pub struct Tree {
     overlays: Vec<Arc<Overlay>>,
     root: Hash,
     /// The only leaf, if there is just one; it is in no page.
-    lone: Option<Leaf>,
+    lone: Option<Box<Leaf>>,
 }
 
 /// A leaf and its hash.
@@ -156,7 +156,7 @@ impl Tree {
             base,
             overlays: Vec::new(),
             root,
-            lone,
+            lone: lone.map(Box::new),
         }
     }
 
@@ -216,7 +216,7 @@ impl Tree {
             pages: &self.pages,
             overlays: newer,
         };
-        let updated = update::update(&view, &self.root, self.lone.as_ref(), changes, hasher)?;
+        let updated = update::update(&view, &self.root, self.lone.as_deref(), changes, hasher)?;
         if updated.root == self.root {
             return Ok(self.clone());
         }
@@ -239,7 +239,7 @@ impl Tree {
             base,
             overlays: joined(overlays),
             root: updated.root,
-            lone: updated.lone,
+            lone: updated.lone.map(Box::new),
         })
     }
 
@@ -254,7 +254,7 @@ impl Tree {
             overlays: self.newer_than(*settled)?,
         };
         let mut siblings = Vec::new();
-        let mut terminal = self.lone.map(|leaf| leaf.node);
+        let mut terminal = self.lone.as_ref().map(|leaf| leaf.node);
         let mut hash = self.root;
         while is_internal(&hash) {
             let id = PageId::at(siblings.len(), path);
@@ -304,7 +304,7 @@ impl Tree {
             base: version,
             overlays: Vec::new(),
             root: self.root,
-            lone: self.lone,
+            lone: self.lone.clone(),
         })
     }
 
@@ -345,7 +345,7 @@ impl Tree {
     pub(crate) fn stored_top(&self) -> StoredTop {
         StoredTop {
             root: self.root,
-            lone: self.lone.map(|leaf| leaf.node.message()),
+            lone: self.lone.as_ref().map(|leaf| leaf.node.message()),
         }
     }
 
