@@ -46,29 +46,30 @@ pub(super) const SMALLEST_GROUP: usize = 48;
 /// More checks cost more when one of them is invalid, and gain little.
 pub(super) const LARGEST_GROUP: usize = 256;
 
-/// One verdict per check if the combination of the sound ones holds. `checks` are at most [`LARGEST_GROUP`], and
-/// `statements` theirs.
+/// One verdict per check if the combination of the sound ones holds. `checks` are at most [`LARGEST_GROUP`].
 pub(super) fn verify_together(
     ifma: Ifma,
     base: &BaseTable,
     checks: &[SignatureCheck<'_>],
-    statements: &[Statement],
 ) -> Option<Vec<bool>> {
+    let (statements, canonical) = states(ifma, checks);
     let coefficients = run_ifma(
         ifma,
         Coefficients {
             count: checks.len(),
-            statements,
+            statements: &statements,
         },
     );
     let mut combination = Combination::new(ifma, checks.len());
-    let parts = checks.chunks(LANES);
-    for (part, (statement, coefficient)) in parts.zip(statements.iter().zip(coefficients)) {
+    let parts = checks.chunks(LANES).zip(canonical);
+    for ((part, canonical), (statement, coefficient)) in
+        parts.zip(statements.iter().zip(coefficients))
+    {
         let lanes = fill(part)?;
         let add = Add {
             combination: &mut combination,
             lanes: &lanes,
-            sound: canonical(&lanes) & first_lanes(part.len()),
+            sound: canonical & first_lanes(part.len()),
             statement,
             coefficient,
         };
@@ -82,19 +83,18 @@ const fn first_lanes(count: usize) -> Mask {
     if count >= LANES { !0 } else { !(!0 << count) }
 }
 
-/// The lanes where S is canonical.
-fn canonical(lanes: &[SignatureCheck<'_>; LANES]) -> Mask {
-    let mut canonical: Mask = 0;
-    for (lane, check) in lanes.iter().enumerate() {
-        canonical |= Mask::from(is_canonical_scalar(s_of(check))) << lane;
-    }
-    canonical
-}
-
-/// What coefficients are made from, for every eight checks.
-pub(super) fn statements_of(ifma: Ifma, checks: &[SignatureCheck<'_>]) -> Vec<Statement> {
+/// What is to be hashed per part, and the lanes where S is canonical.
+fn states(ifma: Ifma, checks: &[SignatureCheck<'_>]) -> (Vec<Statement>, Vec<Mask>) {
     let parts = checks.chunks(LANES).filter_map(fill);
-    parts.map(|lanes| run_ifma(ifma, State(&lanes))).collect()
+    parts
+        .map(|lanes| {
+            let mut canonical: Mask = 0;
+            for (lane, check) in lanes.iter().enumerate() {
+                canonical |= Mask::from(is_canonical_scalar(s_of(check))) << lane;
+            }
+            (run_ifma(ifma, State(&lanes)), canonical)
+        })
+        .unzip()
 }
 
 struct State<'a>(&'a [SignatureCheck<'a>; LANES]);

@@ -2,7 +2,7 @@
 //!
 //! A combination that fails was for nothing, since its group is then verified one signature after another. Whoever can
 //! fill blocks with invalid signatures would make every group cost both. So combinations are paid from a budget, in parts
-//! of the time that a signature takes alone, hashing aside, which is done once in any case:
+//! of the time that a signature takes alone:
 //!
 //! - a try that fails costs [`PRICE`] per signature, which is more than it takes, and is made only if that much is left;
 //! - one that holds gives [`GAIN`], which is less than it has saved;

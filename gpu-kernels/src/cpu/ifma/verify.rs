@@ -14,9 +14,8 @@
 use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 
 use super::base::BaseTable;
-use super::batch::{LARGEST_GROUP, SMALLEST_GROUP, statements_of, verify_together};
+use super::batch::{LARGEST_GROUP, SMALLEST_GROUP, verify_together};
 use super::budget::Budget;
-use super::coefficients::Statement;
 use super::field::{Field, words_of};
 use super::point::{Cached, Decompress, Extended, Projective, compress, is_of_small_order};
 use super::scalar::{Scalar, TOP_BIT};
@@ -60,35 +59,28 @@ impl Verifier {
     pub(crate) fn verify(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         let base = BaseTable::get(self.ifma);
         let runs = checks.chunks(CHECKS_PER_RUN);
-        runs.flat_map(|checks| self.verify_run(base, checks))
-            .collect()
+        runs.flat_map(|checks| {
+            self.verify_by_combination(base, checks)
+                .unwrap_or_else(|| run_ifma(self.ifma, Verify { base, checks }))
+        })
+        .collect()
     }
 
-    /// One verdict per check of a run: together if that is worth a try and works, else one by one. Messages are hashed
-    /// once in any case, so that long ones do not make a try that fails cost more.
-    fn verify_run(&self, base: &BaseTable, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
-        let alone = |statements: &[Statement]| {
-            let run = Verify {
-                base,
-                checks,
-                statements,
-            };
-            run_ifma(self.ifma, run)
-        };
+    /// One verdict per check of a run if that is worth a try, and works.
+    fn verify_by_combination(
+        &self,
+        base: &BaseTable,
+        checks: &[SignatureCheck<'_>],
+    ) -> Option<Vec<bool>> {
         if checks.len() < SMALLEST_GROUP || !self.combinations.suffices(checks.len()) {
-            return alone(&[]);
+            return None;
         }
-        let statements = statements_of(self.ifma, checks);
-        match verify_together(self.ifma, base, checks, &statements) {
-            Some(verdicts) => {
-                self.combinations.held(checks.len());
-                verdicts
-            }
-            None => {
-                self.combinations.failed(checks.len());
-                alone(&statements)
-            }
+        let verdicts = verify_together(self.ifma, base, checks);
+        match verdicts {
+            Some(_) => self.combinations.held(checks.len()),
+            None => self.combinations.failed(checks.len()),
         }
+        verdicts
     }
 }
 
@@ -96,8 +88,6 @@ impl Verifier {
 struct Verify<'a> {
     base: &'a BaseTable,
     checks: &'a [SignatureCheck<'a>],
-    /// The hashes of its eights, or nothing if they are not known yet.
-    statements: &'a [Statement],
 }
 
 impl Kernel<Ifma> for Verify<'_> {
@@ -105,7 +95,7 @@ impl Kernel<Ifma> for Verify<'_> {
 
     #[inline(always)]
     fn run(self, ifma: Ifma) -> Vec<bool> {
-        verify_run(ifma, self)
+        verify_run(ifma, self.base, self.checks)
     }
 }
 
@@ -118,20 +108,11 @@ struct Group {
 }
 
 #[inline(always)]
-fn verify_run(ifma: Ifma, run: Verify<'_>) -> Vec<bool> {
-    let Verify {
-        base,
-        checks,
-        statements,
-    } = run;
+fn verify_run(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
     let mut groups = Vec::with_capacity(checks.len().div_ceil(LANES));
-    for (number, part) in checks.chunks(LANES).enumerate() {
+    for part in checks.chunks(LANES) {
         if let Some(lanes) = fill(part) {
-            let challenge = match statements.get(number) {
-                Some(statement) => statement.challenge,
-                None => sha512(ifma, &lanes.each_ref().map(message_of)),
-            };
-            groups.push(group(ifma, base, &lanes, challenge));
+            groups.push(group(ifma, base, &lanes));
         }
     }
     let inverses = invert_all(ifma, &groups);
@@ -200,13 +181,9 @@ pub(super) fn message_of<'a>(check: &SignatureCheck<'a>) -> Message<'a, 3> {
 }
 
 #[inline(always)]
-fn group(
-    ifma: Ifma,
-    base: &BaseTable,
-    checks: &[SignatureCheck<'_>; LANES],
-    challenge: [U64x8; 8],
-) -> Group {
-    let k = Scalar::reduce(ifma, challenge);
+fn group(ifma: Ifma, base: &BaseTable, checks: &[SignatureCheck<'_>; LANES]) -> Group {
+    let messages = checks.each_ref().map(message_of);
+    let k = Scalar::reduce(ifma, sha512(ifma, &messages));
     let canonical = checks
         .each_ref()
         .map(|check| is_canonical_scalar(s_of(check)));

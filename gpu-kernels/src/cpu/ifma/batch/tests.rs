@@ -87,9 +87,7 @@ fn together(cases: &[Case]) -> Option<Option<Vec<bool>>> {
         return None;
     };
     let checks: Vec<SignatureCheck<'_>> = cases.iter().map(Case::check).collect();
-    let statements = statements_of(ifma, &checks);
-    let base = BaseTable::get(ifma);
-    Some(verify_together(ifma, base, &checks, &statements))
+    Some(verify_together(ifma, BaseTable::get(ifma), &checks))
 }
 
 #[test]
