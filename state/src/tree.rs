@@ -44,7 +44,8 @@ pub type LeafChange = (Hash, Option<Hash>);
 
 /// How many leaves [`Tree::from_leaves`] adds at a time; bounds the memory it needs beside the tree and its input.
 const LEAVES_PER_STEP: usize = 1 << 16;
-/// How many updates a tree looks through, newest first, before they are made one.
+/// How many updates a tree looks through, newest first, before they are made one. What was made one is settled as a whole:
+/// once one of its updates is settled alone, the tree is stale.
 const MAX_OVERLAYS: usize = 16;
 
 /// A state tree: immutable, cheap to clone, and sharing what it has in common with the tree it came from.
@@ -83,8 +84,6 @@ struct Leaf {
 /// What one update changed, or several that were made one.
 struct Overlay {
     version: Version,
-    /// The versions that were made one with this.
-    covered: Vec<Version>,
     /// By chunk, each ascending.
     pages: Vec<Vec<PageChange>>,
 }
@@ -94,10 +93,6 @@ impl Overlay {
         let part = self.pages.get(part_of(id))?;
         let at = part.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         part.get(at).map(|(_, page)| page)
-    }
-
-    fn covers(&self, version: Version) -> bool {
-        self.version == version || self.covered.contains(&version)
     }
 }
 
@@ -228,7 +223,6 @@ impl Tree {
         drop(settled);
         let overlay = Overlay {
             version: Version::next(),
-            covered: Vec::new(),
             pages: updated.pages,
         };
         let overlays = iter::once(Arc::new(overlay))
@@ -363,15 +357,9 @@ impl Tree {
         let at = self
             .overlays
             .iter()
-            .position(|overlay| overlay.covers(settled))
+            .position(|overlay| overlay.version == settled)
             .ok_or(StateError::StaleTree)?;
-        // One that was made of several lies over the settled one as a whole, and says the same where both speak.
-        let whole = self
-            .overlays
-            .get(at)
-            .is_some_and(|overlay| overlay.version == settled);
-        let newer = if whole { at } else { at.saturating_add(1) };
-        Ok(self.overlays.get(..newer).unwrap_or_default())
+        Ok(self.overlays.get(..at).unwrap_or_default())
     }
 }
 
@@ -405,11 +393,6 @@ fn joined(overlays: Vec<Arc<Overlay>>) -> Vec<Arc<Overlay>> {
     let Some(newest) = overlays.first().filter(|_| overlays.len() > MAX_OVERLAYS) else {
         return overlays;
     };
-    let covered = overlays
-        .iter()
-        .skip(1)
-        .flat_map(|overlay| iter::once(overlay.version).chain(overlay.covered.iter().copied()))
-        .collect();
     let pages = (0..newest.pages.len())
         .map(|part| {
             let changes = overlays
@@ -424,7 +407,6 @@ fn joined(overlays: Vec<Arc<Overlay>>) -> Vec<Arc<Overlay>> {
         .collect();
     vec![Arc::new(Overlay {
         version: newest.version,
-        covered,
         pages,
     })]
 }
