@@ -11,7 +11,7 @@
 //! leaves have the same root whatever their history; a lone leaf sits as high as it can; nothing recurses deeper than the
 //! 256 bits of a path; a page that is read from the store is compared with the hash that its parent has of it.
 
-use std::{iter, sync::Arc};
+use std::{borrow::Cow, iter, sync::Arc};
 
 use ordlane_primitives::{
     Hash,
@@ -24,6 +24,7 @@ use ordlane_primitives::{
 mod page;
 mod page_map;
 mod pages;
+mod positions;
 mod root;
 mod stored;
 mod update;
@@ -104,12 +105,12 @@ struct View<'a> {
 
 impl View<'_> {
     /// The page `id`, whose top node has the hash `top`. `settled` finds it among the settled pages.
-    fn page(
-        &self,
+    fn page<'p>(
+        &'p self,
         id: PageId,
         top: &Hash,
-        settled: impl FnOnce(&Hash) -> Result<Page, StateError>,
-    ) -> Result<Stack, StateError> {
+        settled: impl FnOnce(&Hash) -> Result<Cow<'p, Page>, StateError>,
+    ) -> Result<Stack<'p>, StateError> {
         let mut patches = Vec::new();
         let mut top = *top;
         for change in self.overlays.iter().filter_map(|overlay| overlay.find(id)) {
@@ -119,10 +120,10 @@ impl View<'_> {
                 ));
             };
             if page.is_whole() {
-                return Ok(Stack::new(patches, page.clone()));
+                return Ok(Stack::new(patches, Cow::Borrowed(page)));
             }
             top = *page.below();
-            patches.push(page.clone());
+            patches.push(page);
         }
         Ok(Stack::new(patches, settled(&top)?))
     }
@@ -252,7 +253,7 @@ impl Tree {
         let mut hash = self.root;
         while is_internal(&hash) {
             let id = PageId::at(siblings.len(), path);
-            let page = view.page(id, &hash, |top| self.pages.page(id, top))?;
+            let page = view.page(id, &hash, |top| self.pages.page(id, top).map(Cow::Owned))?;
             let mut position: usize = 1;
             while is_internal(&hash) && position >> id.height() == 0 {
                 let Node { left, right } = *node_at(&page, position)?;
@@ -383,7 +384,7 @@ fn is_internal(hash: &Hash) -> bool {
     *hash != EMPTY && !is_leaf(hash)
 }
 
-fn node_at(page: &Stack, position: usize) -> Result<&Node, StateError> {
+fn node_at<'s>(page: &'s Stack<'_>, position: usize) -> Result<&'s Node, StateError> {
     page.node(position)
         .ok_or_else(|| StateError::damaged("a page of the tree lacks a node that it leads to"))
 }

@@ -13,7 +13,7 @@
     reason = "positions are below MAX_POSITIONS by construction, and every table they index has that many entries"
 )]
 
-use std::{hint::black_box, sync::Arc};
+use std::{borrow::Cow, hint::black_box, sync::Arc};
 
 use ordlane_primitives::{
     Hash,
@@ -22,6 +22,8 @@ use ordlane_primitives::{
     tree::{EMPTY, as_internal, as_leaf, bit, is_leaf},
 };
 
+use super::positions::{POSITIONS_BYTES, Positions};
+
 /// Where a node stands in its page: 1 is the top, and `2p` and `2p + 1` are the children of `p`.
 pub(super) type Position = usize;
 
@@ -29,8 +31,6 @@ pub(super) type Position = usize;
 pub(super) const MAX_POSITIONS: usize = 128;
 /// The bytes of a node.
 const NODE_BYTES: usize = 64;
-/// The bytes that say which positions are taken, in an encoded page.
-const BITS_BYTES: usize = 16;
 
 /// The message that a node's hash is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,13 +158,6 @@ impl PageId {
     }
 }
 
-/// How many bits are set. Most pages have 32 positions, which are counted in a fraction of the time of 128 where the
-/// processor's own instruction cannot be taken for granted.
-fn count(bits: u128) -> usize {
-    let ones = u32::try_from(bits).map_or_else(|_| bits.count_ones(), u32::count_ones);
-    ones as usize
-}
-
 /// How many levels of nodes a page has whose upper cut is at `depth`.
 pub(super) const fn height(depth: usize) -> usize {
     if depth < 12 { 6 } else { 4 }
@@ -176,74 +169,64 @@ pub(super) const fn height(depth: usize) -> usize {
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     memory: Arc<[Node]>,
+    /// The positions whose node is in here, as the header has them, so that nothing of the page's memory is waited for
+    /// before it is known where a node is.
+    here: Positions,
     /// Where the header is.
     at: u32,
     /// How many nodes follow it.
-    count: u32,
+    count: u8,
+    /// Whether these are all nodes of the page.
+    is_whole: bool,
 }
 
 /// What a page is made of. Where `here` and `taken` differ it is a *patch* over another page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outline {
     /// The positions whose node belongs to it.
-    pub(super) here: u128,
+    pub(super) here: Positions,
     /// The positions that have a node at all.
-    pub(super) taken: u128,
+    pub(super) taken: Positions,
     /// The hash of the top node of the page below a patch.
     pub(super) below: Hash,
 }
 
 impl Outline {
-    fn header(&self) -> Node {
+    /// The node that stands before those of the page.
+    pub(super) fn header(&self) -> Node {
         let mut header = Node::default();
-        header.left.0[..BITS_BYTES].copy_from_slice(&self.here.to_le_bytes());
-        header.left.0[BITS_BYTES..].copy_from_slice(&self.taken.to_le_bytes());
+        header.left.0[..POSITIONS_BYTES].copy_from_slice(&self.here.to_bytes());
+        header.left.0[POSITIONS_BYTES..].copy_from_slice(&self.taken.to_bytes());
         header.right = self.below;
         header
+    }
+
+    /// The page whose header is at `at`, followed by its nodes.
+    fn page(&self, memory: Arc<[Node]>, at: u32) -> Page {
+        Page {
+            memory,
+            here: self.here,
+            at,
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "there are at most 128 positions"
+            )]
+            count: self.here.count() as u8,
+            is_whole: self.here == self.taken,
+        }
     }
 }
 
 impl Page {
-    /// Pages in one piece of memory: `node` gives the node of the page with this number at a position.
-    pub(super) fn pack_all(
-        outlines: &[Outline],
-        node: impl Fn(usize, Position) -> Node,
-    ) -> Vec<Self> {
-        let length = outlines.iter().map(|outline| 1 + count(outline.here)).sum();
-        let (mut number, mut rest) = (0, None);
-        // A range of known length, so that the nodes are written once, into their place.
-        let memory: Arc<[Node]> = (0..length)
-            .map(|_: usize| match &mut rest {
-                None => {
-                    let outline = &outlines[number];
-                    rest = Some(outline.here).filter(|here| *here != 0);
-                    number += usize::from(rest.is_none());
-                    outline.header()
-                }
-                Some(bits) => {
-                    let position = bits.trailing_zeros() as usize;
-                    *bits &= bits.wrapping_sub(1);
-                    let node = node(number, position);
-                    if *bits == 0 {
-                        rest = None;
-                        number += 1;
-                    }
-                    node
-                }
-            })
-            .collect();
+    /// Pages in one piece of memory, which has the header and the nodes of each, one page after another.
+    pub(super) fn all_in(memory: &Arc<[Node]>, outlines: &[Outline]) -> Vec<Self> {
         let mut next = 0;
         outlines
             .iter()
             .map(|outline| {
-                let at = next;
-                let count = outline.here.count_ones();
-                next += 1 + count;
-                Self {
-                    memory: Arc::clone(&memory),
-                    at,
-                    count,
-                }
+                let page = outline.page(Arc::clone(memory), next);
+                next += 1 + u32::from(page.count);
+                page
             })
             .collect()
     }
@@ -251,21 +234,16 @@ impl Page {
     /// One page in memory of its own.
     fn alone(outline: Outline, mut next: impl FnMut(Position) -> Node) -> Self {
         let mut rest = outline.here;
-        let memory = (0..=count(outline.here))
+        // A range of known length, so that the nodes are written once, into their place.
+        let memory = (0..=outline.here.count())
             .map(|index: usize| {
                 if index == 0 {
                     return outline.header();
                 }
-                let position = rest.trailing_zeros() as usize;
-                rest &= rest.wrapping_sub(1);
-                next(position)
+                rest.pop().map_or_else(Node::default, &mut next)
             })
             .collect();
-        Self {
-            memory,
-            at: 0,
-            count: outline.here.count_ones(),
-        }
+        outline.page(memory, 0)
     }
 
     fn header(&self) -> &Node {
@@ -277,23 +255,19 @@ impl Page {
         &self.memory[first..first + self.count as usize]
     }
 
-    /// Which positions have their node in here.
-    fn here(&self) -> u128 {
-        let mut bytes = [0; BITS_BYTES];
-        bytes.copy_from_slice(&self.header().left.0[..BITS_BYTES]);
-        u128::from_le_bytes(bytes)
-    }
-
     /// Which positions of the page have a node.
-    pub(super) fn taken(&self) -> u128 {
-        let mut bytes = [0; BITS_BYTES];
-        bytes.copy_from_slice(&self.header().left.0[BITS_BYTES..]);
-        u128::from_le_bytes(bytes)
+    pub(super) fn taken(&self) -> Positions {
+        if self.is_whole {
+            return self.here;
+        }
+        let mut bytes = [0; POSITIONS_BYTES];
+        bytes.copy_from_slice(&self.header().left.0[POSITIONS_BYTES..]);
+        Positions::from_bytes(bytes)
     }
 
     /// Whether every node of the page is in here.
-    pub(super) fn is_whole(&self) -> bool {
-        self.here() == self.taken()
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// For a patch, the hash of the top node of the page that it lies on.
@@ -303,24 +277,20 @@ impl Page {
 
     /// The node at a position, if it is in here.
     pub(super) fn node(&self, position: Position) -> Option<&Node> {
-        let (here, bit) = (self.here(), 1_u128 << position);
-        let before = count(here & (bit - 1));
-        (here & bit != 0).then(|| &self.memory[self.at as usize + 1 + before])
+        self.here
+            .has(position)
+            .then(|| &self.memory[self.place(position)])
     }
 
-    /// Which positions have their node in here; reads the page's counter, too, which whoever keeps the page changes.
-    pub(super) fn look(&self) -> u128 {
-        black_box(Arc::strong_count(&self.memory));
-        self.here()
+    /// Where the node at a position stands, if it is in here.
+    const fn place(&self, position: Position) -> usize {
+        self.at as usize + 1 + self.here.below(position)
     }
 
-    /// Reads the nodes along a path from the upper cut at `depth`, given what [`Page::look`] said; whether the path leads
-    /// below the page. For a patch it means nothing.
-    pub(super) fn look_along(&self, here: u128, path: &Hash, depth: usize) -> bool {
-        let node = |position: Position| {
-            let before = count(here & ((1_u128 << position) - 1));
-            self.memory.get(self.at as usize + 1 + before)
-        };
+    /// Reads the nodes along a path from the upper cut at `depth`; whether the path leads below the page. For a patch it
+    /// means nothing.
+    pub(super) fn look_along(&self, path: &Hash, depth: usize) -> bool {
+        let node = |position: Position| self.memory.get(self.place(position));
         let mut position = 1;
         for depth in depth..depth + height(depth) {
             let Some(inner) = node(position) else {
@@ -343,7 +313,7 @@ impl Page {
     /// The same in memory of its own.
     pub(super) fn detached(&self) -> Self {
         let outline = Outline {
-            here: self.here(),
+            here: self.here,
             taken: self.taken(),
             below: *self.below(),
         };
@@ -354,7 +324,7 @@ impl Page {
     /// This patch and what it lies on, as one, in memory of its own.
     pub(super) fn over(&self, below: &Self) -> Self {
         let outline = Outline {
-            here: self.here() | (below.here() & self.taken()),
+            here: self.here.or(below.here.and(self.taken())),
             taken: self.taken(),
             below: *below.below(),
         };
@@ -367,17 +337,14 @@ impl Page {
 
     /// Takes the nodes of a patch over this page, in place where the same positions are taken and nobody else sees it.
     pub(super) fn apply(&mut self, patch: &Self) {
-        let (here, same) = (self.here(), self.taken() == patch.taken());
+        let same = self.is_whole && self.here == patch.taken();
+        let (at, here) = (self.at as usize + 1, self.here);
         let Some(memory) = Arc::get_mut(&mut self.memory).filter(|_| same) else {
             *self = patch.over(self);
             return;
         };
-        let mut rest = patch.here();
-        for node in patch.nodes() {
-            let bit = rest & rest.wrapping_neg();
-            rest &= rest.wrapping_sub(1);
-            let before = count(here & (bit - 1));
-            memory[self.at as usize + 1 + before] = *node;
+        for (position, node) in patch.here.into_iter().zip(patch.nodes()) {
+            memory[at + here.below(position)] = *node;
         }
     }
 
@@ -394,8 +361,8 @@ impl Page {
 
     /// The bytes of a whole page in the store: which positions are taken (`u128`, little-endian), then the nodes.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(BITS_BYTES + self.count as usize * NODE_BYTES);
-        bytes.extend_from_slice(&self.header().left.0[BITS_BYTES..]);
+        let mut bytes = Vec::with_capacity(POSITIONS_BYTES + self.count as usize * NODE_BYTES);
+        bytes.extend_from_slice(&self.taken().to_bytes());
         for node in self.nodes() {
             bytes.extend_from_slice(&node.left.0);
             bytes.extend_from_slice(&node.right.0);
@@ -410,23 +377,20 @@ impl Page {
         top: &Hash,
         hasher: &dyn BatchHasher,
     ) -> Option<Self> {
-        let (bits, messages) = bytes.split_first_chunk::<BITS_BYTES>()?;
-        let bits = u128::from_le_bytes(*bits);
+        let (bits, messages) = bytes.split_first_chunk::<POSITIONS_BYTES>()?;
+        let taken = Positions::from_bytes(*bits);
         let (messages, rest) = messages.as_chunks::<NODE_BYTES>();
         let limit = 2 << id.height();
-        let fits = limit == MAX_POSITIONS || bits >> limit == 0;
-        if !rest.is_empty() || messages.len() != count(bits) || !fits {
+        let fits = limit == MAX_POSITIONS || taken.below(limit) == taken.count();
+        if !rest.is_empty() || messages.len() != taken.count() || !fits {
             return None;
         }
         let digests = hasher.hash_pairs(messages);
         let mut nodes = [Node::default(); MAX_POSITIONS];
         let mut expected = [EMPTY; MAX_POSITIONS];
         expected[1] = *top;
-        let mut rest = bits;
         let bottom = limit / 2;
-        for (message, digest) in messages.iter().zip(digests) {
-            let position = rest.trailing_zeros() as usize;
-            rest &= rest.wrapping_sub(1);
+        for (position, (message, digest)) in taken.into_iter().zip(messages.iter().zip(digests)) {
             let node = Node::from_message(message);
             nodes[position] = node;
             let hash = expected[position];
@@ -455,11 +419,11 @@ impl Page {
         let complete = (1..limit).all(|position| {
             let hash = &expected[position];
             let here = *hash != EMPTY && (position < bottom || is_leaf(hash));
-            here == (bits >> position & 1 == 1)
+            here == taken.has(position)
         });
         let outline = Outline {
-            here: bits,
-            taken: bits,
+            here: taken,
+            taken,
             below: EMPTY,
         };
         complete.then(|| Self::alone(outline, |position| nodes[position]))
@@ -468,19 +432,21 @@ impl Page {
 
 /// A page as a tree sees it: patches, newest first, over a whole page.
 #[derive(Clone, Debug)]
-pub(super) struct Stack {
-    patches: Vec<Page>,
-    whole: Page,
+pub(super) struct Stack<'p> {
+    patches: Vec<&'p Page>,
+    whole: Cow<'p, Page>,
 }
 
-impl Stack {
-    pub(super) const fn new(patches: Vec<Page>, whole: Page) -> Self {
+impl<'p> Stack<'p> {
+    pub(super) const fn new(patches: Vec<&'p Page>, whole: Cow<'p, Page>) -> Self {
         Self { patches, whole }
     }
 
     /// Which positions have a node.
-    pub(super) fn taken(&self) -> u128 {
-        self.patches.first().unwrap_or(&self.whole).taken()
+    pub(super) fn taken(&self) -> Positions {
+        self.patches
+            .first()
+            .map_or_else(|| self.whole.taken(), |patch| patch.taken())
     }
 
     /// The node at a position that is taken.
@@ -502,15 +468,23 @@ mod tests {
 
     use super::*;
 
-    fn pack(here: u128, taken: u128, below: Hash, nodes: &[Node]) -> Page {
+    fn pack(here: Positions, taken: Positions, below: Hash, nodes: &[Node]) -> Page {
         let outline = Outline { here, taken, below };
-        let empty = Outline { here: 0, ..outline };
-        let mut pages = Page::pack_all(&[empty, outline, empty], |number, position| {
-            assert_eq!(number, 1);
-            nodes[position]
-        });
+        let empty = Outline {
+            here: Positions::EMPTY,
+            ..outline
+        };
+        let mut memory = vec![empty.header(), outline.header()];
+        memory.extend(here.into_iter().map(|position| nodes[position]));
+        memory.push(empty.header());
+        let mut pages = Page::all_in(&memory.into(), &[empty, outline, empty]);
         assert_eq!(pages.remove(0).nodes().len(), 0);
         pages.remove(0)
+    }
+
+    fn with(mut positions: Positions, position: &Position) -> Positions {
+        positions.insert(*position);
+        positions
     }
 
     /// A page at depth 12 with leaves at three depths, and one page below it at position 28.
@@ -540,9 +514,7 @@ mod tests {
             right: internal_node(&nodes[3].left, &nodes[3].right),
         };
         let top = internal_node(&nodes[1].left, &nodes[1].right);
-        let bits = [1, 2, 3, 6, 7, 14, 15]
-            .iter()
-            .fold(0, |bits, at| bits | 1_u128 << at);
+        let bits = [1, 2, 3, 6, 7, 14, 15].iter().fold(Positions::EMPTY, with);
         (pack(bits, bits, EMPTY, &nodes), top)
     }
 
@@ -576,8 +548,10 @@ mod tests {
         for (position, seed) in [(1, b"x"), (2, b"y"), (7, b"z")] {
             nodes[position].left = sha256(seed);
         }
-        let here = 1 << 1 | 1 << 2 | 1 << 7;
-        for taken in [page.taken(), page.taken() & !(1 << 15)] {
+        let here = [1, 2, 7].iter().fold(Positions::EMPTY, with);
+        let mut fewer = page.taken();
+        fewer.remove(15);
+        for taken in [page.taken(), fewer] {
             let patch = pack(here, taken, sha256(b"below"), &nodes);
             assert!(!patch.is_whole());
             let whole = patch.over(&page);
@@ -586,10 +560,11 @@ mod tests {
             copy.apply(&patch);
             let mut alone = page.detached();
             alone.apply(&patch);
-            let stack = Stack::new(vec![patch.clone()], page.clone());
+            let stack = Stack::new(vec![&patch], Cow::Borrowed(&page));
             assert_eq!(stack.taken(), taken);
             for position in 1..MAX_POSITIONS {
-                let expected = (taken >> position & 1 == 1)
+                let expected = taken
+                    .has(position)
                     .then(|| *patch.node(position).or(page.node(position)).unwrap());
                 assert_eq!(whole.node(position).copied(), expected);
                 assert_eq!(copy.node(position).copied(), expected);

@@ -6,6 +6,8 @@
 //! its limit allows, those above [`PINNED_DEPTH`] always, the rest by second chance.
 
 use std::{
+    borrow::Cow,
+    cell::RefCell,
     collections::VecDeque,
     fmt,
     hint::black_box,
@@ -18,8 +20,9 @@ use std::{
 use ordlane_primitives::{Hash, batch::Sequential};
 
 use super::{
-    page::{Node, Page, PageId},
+    page::{Page, PageId},
     page_map::PageMap,
+    update::Drafts,
 };
 use crate::{Space, StateError, Storage};
 
@@ -34,8 +37,6 @@ const ENTRY_BYTES: usize = 144;
 /// The cuts whose pages are read ahead all at once, and the one below. With some millions of keys changes end there.
 const UPPER_CUTS: [usize; 2] = [12, 16];
 const LOWER_CUT: usize = 20;
-/// The largest arena that is kept for the next update, in nodes of 64 bytes.
-const MAX_ARENA_NODES: usize = 1 << 17;
 
 /// A page that a tree has in place of another one, or a patch over it; none where there is no page any more.
 pub(super) type PageChange = (PageId, Option<Page>);
@@ -68,7 +69,7 @@ pub(super) struct Pages {
     /// The bytes of pages that are not in the store.
     dirty_bytes: AtomicUsize,
     /// Memory that updates use again.
-    arenas: Mutex<Vec<Vec<Node>>>,
+    spare: Mutex<Vec<Drafts>>,
 }
 
 #[derive(Default)]
@@ -113,7 +114,7 @@ impl Pages {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             settled: RwLock::new(settled),
             dirty_bytes: AtomicUsize::new(0),
-            arenas: Mutex::default(),
+            spare: Mutex::default(),
         }
     }
 
@@ -124,8 +125,8 @@ impl Pages {
 
     /// The page `id`, whose top node has the hash `top`.
     pub(super) fn page(&self, id: PageId, top: &Hash) -> Result<Page, StateError> {
-        let mut chunk = self.chunk(part_of(id))?;
-        let page = chunk.page(id, top)?.clone();
+        let chunk = self.chunk(part_of(id))?;
+        let page = chunk.page(id, top)?.into_owned();
         chunk.finish();
         Ok(page)
     }
@@ -139,7 +140,7 @@ impl Pages {
             pages: self,
             lock,
             shard: read(lock),
-            loaded: Vec::new(),
+            loaded: RefCell::default(),
         })
     }
 
@@ -154,16 +155,17 @@ impl Pages {
             .ok_or_else(|| StateError::damaged(format!("{} is not that of its tree", named(id))))
     }
 
-    /// Memory for the nodes that an update works on; what is in it means nothing.
-    pub(super) fn arena(&self) -> Vec<Node> {
-        let mut arenas = self.arenas.lock().unwrap_or_else(PoisonError::into_inner);
-        arenas.pop().unwrap_or_default()
+    /// Memory that an update works in.
+    pub(super) fn drafts(&self) -> Drafts {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        spare.pop().unwrap_or_default()
     }
 
-    pub(super) fn give_back(&self, arena: Vec<Node>) {
-        let mut arenas = self.arenas.lock().unwrap_or_else(PoisonError::into_inner);
-        if arenas.len() < CHUNKS && arena.len() <= MAX_ARENA_NODES {
-            arenas.push(arena);
+    /// The same is not needed any more.
+    pub(super) fn give_back(&self, drafts: Drafts) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < CHUNKS {
+            spare.extend(drafts.recycled());
         }
     }
 
@@ -269,21 +271,20 @@ pub(super) struct Chunk<'a> {
     pages: &'a Pages,
     lock: &'a RwLock<Shard>,
     shard: RwLockReadGuard<'a, Shard>,
-    loaded: Vec<(PageId, Page)>,
+    loaded: RefCell<Vec<(PageId, Page)>>,
 }
 
 impl Chunk<'_> {
     /// The page `id`, whose top node has the hash `top`.
-    pub(super) fn page(&mut self, id: PageId, top: &Hash) -> Result<&Page, StateError> {
+    pub(super) fn page(&self, id: PageId, top: &Hash) -> Result<Cow<'_, Page>, StateError> {
         if let Some(entry) = self.shard.pages.get(id) {
-            entry.used.store(true, Ordering::Relaxed);
-            return entry.page.as_ref().ok_or_else(|| missing(id));
+            entry.look();
+            let page = entry.page.as_ref().ok_or_else(|| missing(id))?;
+            return Ok(Cow::Borrowed(page));
         }
-        self.loaded.push((id, self.pages.load(id, top)?));
-        self.loaded
-            .last()
-            .map(|(_, page)| page)
-            .ok_or_else(|| missing(id))
+        let page = self.pages.load(id, top)?;
+        self.loaded.borrow_mut().push((id, page.clone()));
+        Ok(Cow::Owned(page))
     }
 
     /// Reads what a walk along these ascending paths is going to read. Each page is elsewhere in memory, and a walk would
@@ -320,11 +321,11 @@ impl Chunk<'_> {
             loaded,
         } = self;
         drop(shard);
-        if loaded.is_empty() {
+        if loaded.borrow().is_empty() {
             return;
         }
         let mut shard = write(lock);
-        for (id, page) in loaded {
+        for (id, page) in loaded.into_inner() {
             if shard.pages.get(id).is_none() {
                 shard.insert_clean(id, page);
             }
@@ -335,11 +336,10 @@ impl Chunk<'_> {
 
 /// Reads the nodes of pages along paths; returns the paths that lead below pages at the lower of the upper cuts.
 fn look_along<'p>(pages: &[(&Page, &'p Hash, usize)]) -> Vec<&'p Hash> {
-    let headers: Vec<u128> = pages.iter().map(|(page, ..)| page.look()).collect();
-    let walks = pages.iter().zip(headers);
-    walks
-        .filter_map(|((page, path, depth), here)| {
-            let leads_below = page.look_along(here, path, *depth);
+    pages
+        .iter()
+        .filter_map(|(page, path, depth)| {
+            let leads_below = page.look_along(path, *depth);
             (leads_below && *depth == UPPER_CUTS[1]).then_some(*path)
         })
         .collect()
@@ -448,6 +448,13 @@ impl Shard {
 }
 
 impl Entry {
+    /// Somebody looks at the page. What is true already is not written again, so that the line stays as it is.
+    fn look(&self) {
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn bytes(&self) -> usize {
         let nodes = self.page.as_ref().map_or(0, Page::resident_bytes);
         nodes.saturating_add(ENTRY_BYTES)
