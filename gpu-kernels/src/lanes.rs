@@ -82,8 +82,15 @@ impl Lanes {
         F: Fn(&[T]) -> Vec<R> + Sync + Send,
     {
         let chunk = chunk.max(1);
+        if items.len() <= chunk {
+            return if items.is_empty() {
+                Vec::new()
+            } else {
+                map(items)
+            };
+        }
         #[cfg(feature = "rayon")]
-        if let Some(pool) = self.pool.as_ref().filter(|_| items.len() > chunk) {
+        if let Some(pool) = &self.pool {
             use rayon::prelude::*;
             let parts: Vec<Vec<R>> = pool.install(|| items.par_chunks(chunk).map(&map).collect());
             return parts.into_iter().flatten().collect();
