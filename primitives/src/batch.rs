@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::{
     hash::{Hash, sha256},
+    levels::{self, LevelPlan},
     signature,
 };
 
@@ -36,6 +37,12 @@ pub trait BatchHasher: Send + Sync + fmt::Debug {
 
     /// The digests of messages of any length, in order: values and list leaves.
     fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash>;
+
+    /// The digests of a plan, in which some go into later messages. By default level after level, the parts of the plan
+    /// by [`scatter`](Self::scatter).
+    fn hash_levels(&self, plan: &mut LevelPlan) {
+        levels::hash_by_level(plan, self);
+    }
 
     /// Calls `part` with every number below `parts`, each once, on whatever threads this hasher has, and returns when all
     /// calls have. For work that hashes many small batches, of which each waits for another one.

@@ -41,6 +41,7 @@
 pub mod batch;
 pub mod codec;
 pub mod hash;
+pub mod levels;
 pub mod limits;
 pub mod list;
 pub mod proof;
