@@ -44,6 +44,13 @@ pub trait BatchHasher: Send + Sync + fmt::Debug {
         levels::hash_by_level(plan, self);
     }
 
+    /// Whether about so many hashes that depend on each other are better handed over as one plan than level by level, in
+    /// parts that [`scatter`](Self::scatter) spreads. Both give the same digests.
+    fn takes_plan(&self, hashes: usize) -> bool {
+        let _ = hashes;
+        false
+    }
+
     /// Calls `part` with every number below `parts`, each once, on whatever threads this hasher has, and returns when all
     /// calls have. For work that hashes many small batches, of which each waits for another one.
     fn scatter(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {

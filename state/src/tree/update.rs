@@ -19,7 +19,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use ordlane_primitives::{Hash, batch::BatchHasher, tree::EMPTY};
+use ordlane_primitives::{
+    Hash,
+    batch::BatchHasher,
+    levels::{LevelPlan, PlanError},
+    tree::EMPTY,
+};
 
 pub(super) use self::drafts::Drafts;
 use self::{
@@ -47,6 +52,9 @@ const CHANGES_TO_WARM: usize = 8;
 /// How many pages a change touches, in about, that no other one of its chunk does.
 const PAGES_PER_CHANGE: usize = 2;
 
+/// How many hashes a change takes, in about, in a tree of some millions of leaves of which many change.
+const HASHES_PER_CHANGE: usize = 9;
+
 /// What an update makes of a tree.
 pub(super) struct Updated {
     pub(super) root: Hash,
@@ -66,26 +74,23 @@ pub(super) fn update(
     let changes = in_order(changes);
     let mut top = Top::open(view, root, lone)?;
     let parts = parts_of(&changes);
-    let outcomes: Vec<Mutex<Option<Result<Done, StateError>>>> =
-        parts.iter().map(|_| Mutex::new(None)).collect();
-    hasher.scatter(parts.len(), &|index| {
-        let done = run(view, &top.chunks, &changes[parts[index].clone()], hasher);
-        *outcomes[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(done);
-    });
+    let shape = |index: usize| shape(view, &top.chunks, &changes[parts[index].clone()], hasher);
+    let done = if hasher.takes_plan(HASHES_PER_CHANGE.saturating_mul(changes.len())) {
+        let mut shaped = scattered(parts.len(), hasher, shape)?;
+        hash_together(&mut shaped, hasher)?;
+        let done = shaped.into_iter();
+        done.map(|shaped| shaped.pack(view, &top.chunks)).collect()
+    } else {
+        scattered(parts.len(), hasher, |index| {
+            let mut shaped = shape(index)?;
+            shaped.work.hash(shaped.found.len(), hasher);
+            Ok(shaped.pack(view, &top.chunks))
+        })?
+    };
     let mut pages: Vec<Vec<PageChange>> = vec![Vec::new(); CHUNKS + 1];
-    for outcome in outcomes {
-        let done = outcome
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ok_or(StateError::Internal {
-                what: "a part of an update of the tree was not worked on",
-            })??;
-        for (chunk, subtree, changed) in done {
-            top.set(chunk, subtree);
-            pages[chunk] = changed;
-        }
+    for (chunk, subtree, changed) in done.into_iter().flatten() {
+        top.set(chunk, subtree);
+        pages[chunk] = changed;
     }
     let (root, lone, changed) = top.close(hasher);
     pages[CHUNKS].extend(changed);
@@ -104,13 +109,43 @@ enum Subtree {
     Inner(Hash),
 }
 
-/// Applies changes that are ordered by path and fill whole chunks.
-fn run(
+/// What `part` gives for each number below `parts`, in order, on whatever threads the hasher has.
+fn scattered<T: Send>(
+    parts: usize,
+    hasher: &dyn BatchHasher,
+    part: impl Fn(usize) -> Result<T, StateError> + Sync,
+) -> Result<Vec<T>, StateError> {
+    let outcomes: Vec<Mutex<Option<Result<T, StateError>>>> =
+        (0..parts).map(|_| Mutex::new(None)).collect();
+    hasher.scatter(parts, &|index| {
+        let outcome = part(index);
+        *outcomes[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+    });
+    let outcomes = outcomes.into_iter().map(|outcome| {
+        let outcome = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcome.ok_or(StateError::Internal {
+            what: "a part of an update of the tree was not worked on",
+        })?
+    });
+    outcomes.collect()
+}
+
+/// Whole chunks whose shape is found.
+struct Shaped {
+    work: Drafts,
+    /// Each chunk and what has become of it; its number is that of its result.
+    found: Vec<(usize, New)>,
+}
+
+/// Finds the shape after changes that are ordered by path and fill whole chunks.
+fn shape(
     view: &View<'_>,
     chunks: &[Subtree; CHUNKS],
     changes: &[LeafChange],
     hasher: &dyn BatchHasher,
-) -> Result<Done, StateError> {
+) -> Result<Shaped, StateError> {
     let mut work = view.pages.drafts();
     let prepared = work.prepare(changes, hasher);
     let mut found = Vec::new();
@@ -122,23 +157,47 @@ fn run(
         (work, new) = build_chunk(view, work, (chunk, chunks[chunk]), found.len(), changes)?;
         found.push((chunk, new));
     }
-    work.hash(found.len(), hasher);
-    let mut pages = work.pack();
-    let done = found.into_iter().enumerate().map(|(index, (chunk, new))| {
-        let here = |(id, _): &PageChange| id.chunk() == chunk;
-        let length = pages.iter().take_while(|page| here(page)).count();
-        let rest = pages.split_off(length);
-        let subtree = match new {
-            New::Empty => Subtree::Empty,
-            New::Leaf(leaf) => Subtree::Leaf(work.leaves[leaf]),
-            New::Changed => Subtree::Inner(work.result(index)),
-            New::Here | New::Kept | New::Apart(_) => chunks[chunk],
-        };
-        (chunk, subtree, core::mem::replace(&mut pages, rest))
-    });
-    let done = done.collect();
-    view.pages.give_back(work);
-    Ok(done)
+    Ok(Shaped { work, found })
+}
+
+/// Hashes what was shaped as one plan.
+fn hash_together(shaped: &mut [Shaped], hasher: &dyn BatchHasher) -> Result<(), StateError> {
+    let mut plan = LevelPlan::default();
+    let slots = shaped
+        .iter()
+        .map(|shaped| shaped.work.plan(&mut plan))
+        .collect::<Result<Vec<_>, PlanError>>()
+        .map_err(|_| StateError::Internal {
+            what: "the nodes of an update of the tree make no plan",
+        })?;
+    hasher.hash_levels(&mut plan);
+    for (shaped, slots) in shaped.iter_mut().zip(slots) {
+        shaped.work.take(shaped.found.len(), &slots, &plan);
+    }
+    Ok(())
+}
+
+impl Shaped {
+    /// What was hashed, packed.
+    fn pack(self, view: &View<'_>, chunks: &[Subtree; CHUNKS]) -> Done {
+        let Self { mut work, found } = self;
+        let mut pages = work.pack();
+        let done = found.into_iter().enumerate().map(|(index, (chunk, new))| {
+            let here = |(id, _): &PageChange| id.chunk() == chunk;
+            let length = pages.iter().take_while(|page| here(page)).count();
+            let rest = pages.split_off(length);
+            let subtree = match new {
+                New::Empty => Subtree::Empty,
+                New::Leaf(leaf) => Subtree::Leaf(work.leaves[leaf]),
+                New::Changed => Subtree::Inner(work.result(index)),
+                New::Here | New::Kept | New::Apart(_) => chunks[chunk],
+            };
+            (chunk, subtree, core::mem::replace(&mut pages, rest))
+        });
+        let done = done.collect();
+        view.pages.give_back(work);
+        done
+    }
 }
 
 /// Builds the new shape of a chunk, whose top node's hash becomes a result with this number.

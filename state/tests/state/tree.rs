@@ -68,6 +68,24 @@ fn random_changes(rng: &mut ChaCha8Rng, leaves: &Leaves, size: usize) -> Vec<Lea
     changes.into_iter().collect()
 }
 
+/// Takes every update as one plan.
+#[derive(Debug)]
+struct Planned;
+
+impl BatchHasher for Planned {
+    fn hash_pairs(&self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+        Sequential.hash_pairs(pairs)
+    }
+
+    fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash> {
+        Sequential.hash_messages(messages)
+    }
+
+    fn takes_plan(&self, _hashes: usize) -> bool {
+        true
+    }
+}
+
 #[test]
 fn roots_equal_nomt_after_every_random_batch() {
     for (seed, largest) in (0..24).zip([2, 8, 60, 400].into_iter().cycle()) {
@@ -77,8 +95,13 @@ fn roots_equal_nomt_after_every_random_batch() {
             let size = rng.random_range(0..=largest);
             let changes = random_changes(&mut rng, &leaves, size);
             apply(&mut leaves, &changes);
+            let planned = tree.update(&changes, &Planned).unwrap();
             tree = tree.update(&changes, &Sequential).unwrap();
             assert_eq!(tree.root(), oracle(&leaves), "seed {seed}, step {step}");
+            assert_eq!(planned.root(), tree.root(), "seed {seed}, step {step}");
+            if seed % 2 == 0 {
+                tree = planned;
+            }
         }
         let all: Vec<_> = leaves.iter().map(|(p, v)| (*p, *v)).collect();
         assert_eq!(

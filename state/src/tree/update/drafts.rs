@@ -12,6 +12,7 @@
 use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
+    levels::{LevelPlan, NodeKind, PlanError, Side, Slot},
     tree::{EMPTY, as_internal, as_leaf},
 };
 
@@ -200,6 +201,43 @@ impl Drafts {
         }
     }
 
+    /// Adds all nodes that are to be hashed to a plan, as a part of it; returns their slots, the deepest first.
+    pub(super) fn plan(&self, plan: &mut LevelPlan) -> Result<Vec<Slot>, PlanError> {
+        let mut slots = Vec::new();
+        let mut slot_at = vec![None; self.used];
+        for level in self.levels.iter().rev() {
+            for &(draft, position) in level {
+                let at = self.drafts[draft].base + position;
+                let slot = plan.push(self.arena[at].message(), NodeKind::Internal)?;
+                slot_at[at] = Some(slot);
+                slots.push(slot);
+            }
+            plan.end_level();
+        }
+        plan.end_part()?;
+        let nodes = self.levels.iter().rev().flatten();
+        for (&(draft, position), &slot) in nodes.zip(&slots) {
+            if let Some((parent, side)) = self.parent(draft, position)
+                && let Some(above) = slot_at[parent]
+            {
+                plan.link(slot, above, side)?;
+            }
+        }
+        Ok(slots)
+    }
+
+    /// Takes the digests of a plan that these slots are part of, for so many results.
+    pub(super) fn take(&mut self, results: usize, slots: &[Slot], plan: &LevelPlan) {
+        self.results.clear();
+        self.results.resize(results, EMPTY);
+        let levels = core::mem::take(&mut self.levels);
+        let nodes = levels.iter().rev().flatten();
+        for (&(draft, position), &slot) in nodes.zip(slots) {
+            self.pass_up(draft, position, plan.digest(slot).unwrap_or_default());
+        }
+        self.levels = levels;
+    }
+
     /// The hash of a result, once all nodes are hashed.
     pub(super) fn result(&self, index: usize) -> Hash {
         self.results[index]
@@ -207,20 +245,30 @@ impl Drafts {
 
     /// Puts the hash of a node where it belongs.
     fn pass_up(&mut self, draft: usize, position: Position, hash: Hash) {
-        let (draft, position) = match (position, self.drafts[draft].above) {
-            (1, Above::Result(index)) => {
-                self.results[index] = hash;
-                return;
+        if let Some((parent, side)) = self.parent(draft, position) {
+            let parent = &mut self.arena[parent];
+            match side {
+                Side::Left => parent.left = hash,
+                Side::Right => parent.right = hash,
             }
+        } else if let Above::Result(index) = self.drafts[draft].above {
+            self.results[index] = hash;
+        }
+    }
+
+    /// Where in the arena the parent of a node is, and which child the node is; none where its hash is a result.
+    fn parent(&self, draft: usize, position: Position) -> Option<(usize, Side)> {
+        let (draft, position) = match (position, self.drafts[draft].above) {
+            (1, Above::Result(_)) => return None,
             (1, Above::Draft(above, position)) => (above, position),
             _ => (draft, position),
         };
-        let parent = &mut self.arena[self.drafts[draft].base + position / 2];
-        if position % 2 == 0 {
-            parent.left = hash;
+        let side = if position % 2 == 0 {
+            Side::Left
         } else {
-            parent.right = hash;
-        }
+            Side::Right
+        };
+        Some((self.drafts[draft].base + position / 2, side))
     }
 
     /// The changed pages, ascending: patches, or whole pages where there was none.
