@@ -230,13 +230,13 @@ impl Storage for FjallStorage {
                 None => fjall_batch.remove(keyspace, key),
             }
         }
-        let meta = self.space(Space::Meta)?;
-        for (space, _) in touched
-            .iter()
-            .filter(|(space, removes)| **removes && **space != Space::Meta)
-        {
-            fjall_batch.insert(self.space(*space)?, trail::KEY, trail::MARK);
+        // `meta` gets the trail itself.
+        for (space, removes) in &touched {
+            if *removes && *space != Space::Meta {
+                fjall_batch.insert(self.space(*space)?, trail::KEY, trail::MARK);
+            }
         }
+        let meta = self.space(Space::Meta)?;
         let _no_other = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let trail = self.trail(meta, touched.into_keys())?;
         fjall_batch.insert(meta, trail::KEY, trail.encode());
