@@ -15,6 +15,10 @@ mod journal;
 mod marker;
 mod memory;
 #[cfg(feature = "fjall")]
+mod tables;
+#[cfg(feature = "fjall")]
+mod trail;
+#[cfg(feature = "fjall")]
 mod witness;
 
 #[cfg(feature = "fjall")]

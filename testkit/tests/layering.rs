@@ -27,8 +27,9 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates outside our house that only one of ours may name.
-const ONLY_IN: [(&str, &str); 4] = [
+const ONLY_IN: [(&str, &str); 5] = [
     ("fjall", "ordlane-state"),
+    ("lsm-tree", "ordlane-state"),
     ("dashmap", "ordlane-scheduler"),
     ("ed25519-dalek", "ordlane-primitives"),
     ("wgpu", "ordlane-gpu-kernels"),

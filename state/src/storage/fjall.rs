@@ -8,16 +8,19 @@
 //! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
 //! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
 //! later. A break in one of the *older* journals would cost entries of blocks below the tip while the tip stays whole, so
-//! [`journal::check`] looks for one first. Where a whole journal is gone, the oldest of several, a missing block, reverse
-//! diff or list of receipts is an error when it is asked for; a missing value, entry of an index or earlier value is not told
-//! from one that never was. A value at the tip is compared with the tree when it is proven, and all of them when the tree is
-//! rebuilt; earlier states are compared when they are rolled back to.
+//! [`journal::check`] looks for one first. Where journals are gone as a whole, the oldest of several, [`tables::check`] asks
+//! whether what was in them is in tables: each batch carries a [`Trail`] that says of what came before it. A store has that
+//! from the first batch on that this release writes to it. A value at the tip is compared with the tree when it is proven,
+//! and all of them when the tree is rebuilt; earlier states are compared when they are rolled back to.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fmt, fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use fjall::{
@@ -25,7 +28,9 @@ use fjall::{
 };
 
 use super::{
-    Space, Storage, StorageView, Visit, Witness, WriteBatch, journal, marker, witness,
+    Space, Storage, StorageView, Visit, Witness, WriteBatch, journal, marker, tables,
+    trail::{self, Trail},
+    witness,
     witness::WitnessFile,
 };
 use crate::{BlockMark, FORMAT_VERSION, StateError, Upgrade, store::check_format};
@@ -33,9 +38,12 @@ use crate::{BlockMark, FORMAT_VERSION, StateError, Upgrade, store::check_format}
 /// The folder of fjall's files.
 const DATABASE: &str = "fjall";
 /// The folder in it that has a folder for each keyspace.
-const KEYSPACES: &str = "keyspaces";
+pub(super) const KEYSPACES: &str = "keyspaces";
 /// The smallest memtable that can be asked for, in bytes.
 const MIN_MEMTABLE_BYTES: u64 = 64 * 1024;
+/// How often it is tried to lock a store that somebody may just be closing, and how long is waited in between, as fjall does.
+const LOCK_TRIES: usize = 3;
+const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// How much memory a [`FjallStorage`] uses. Nothing here changes a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +72,8 @@ pub struct FjallStorage {
     folder: PathBuf,
     database: Database,
     spaces: Vec<(Space, Keyspace)>,
+    /// Held from a batch's number to its end.
+    writing: Mutex<()>,
     witness: Mutex<WitnessFile>,
 }
 
@@ -126,7 +136,7 @@ impl FjallStorage {
     fn open_format(folder: &Path, options: FjallOptions, format: u32) -> Result<Self, StateError> {
         if is_created(folder)? {
             check_files(&folder.join(DATABASE), format)?;
-            check_journals(folder)?;
+            check_content(folder)?;
         }
         let database = open_database(folder, options)?;
         // Asked again under the lock: somebody may have created the store and left in between.
@@ -147,6 +157,7 @@ impl FjallStorage {
             folder: folder.to_path_buf(),
             database,
             spaces,
+            writing: Mutex::new(()),
             witness: Mutex::new(WitnessFile::open(folder)?),
         })
     }
@@ -160,13 +171,31 @@ impl FjallStorage {
     fn space(&self, space: Space) -> Result<&Keyspace, StateError> {
         keyspace_of(&self.spaces, space)
     }
+
+    /// The trail of the next batch, which touches these spaces and `meta`.
+    fn trail(
+        &self,
+        meta: &Keyspace,
+        spaces: impl Iterator<Item = Space>,
+    ) -> Result<Trail, StateError> {
+        let mut touches = BTreeSet::from([meta.id()]);
+        for space in spaces {
+            touches.insert(self.space(space)?.id());
+        }
+        let last = contained("read the trail", || meta.get(trail::KEY))?
+            .map(|value| Trail::decode(&value))
+            .transpose()?;
+        Trail::new(last.as_ref(), self.database.seqno(), touches)
+    }
 }
 
 impl Storage for FjallStorage {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let keyspace = self.space(space)?;
         let found = contained("read a value", || keyspace.get(key))?;
-        Ok(found.map(|value| value.to_vec()))
+        Ok(found
+            .filter(|_| key != trail::KEY)
+            .map(|value| value.to_vec()))
     }
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
@@ -182,14 +211,35 @@ impl Storage for FjallStorage {
     }
 
     fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
         let mut fjall_batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        // The spaces that it touches, and whether it removes something.
+        let mut touched = BTreeMap::new();
         for (space, key, value) in batch.into_entries() {
+            if key == trail::KEY {
+                return Err(StateError::Internal {
+                    what: "a batch has the key of its trail",
+                });
+            }
+            *touched.entry(space).or_insert(false) |= value.is_none();
             let keyspace = self.space(space)?;
             match value {
                 Some(value) => fjall_batch.insert(keyspace, key, value),
                 None => fjall_batch.remove(keyspace, key),
             }
         }
+        // `meta` gets the trail itself.
+        for (space, removes) in &touched {
+            if *removes && *space != Space::Meta {
+                fjall_batch.insert(self.space(*space)?, trail::KEY, trail::MARK);
+            }
+        }
+        let meta = self.space(Space::Meta)?;
+        let _no_other = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let trail = self.trail(meta, touched.into_keys())?;
+        fjall_batch.insert(meta, trail::KEY, trail.encode());
         contained("write a batch", || fjall_batch.commit())
     }
 
@@ -223,7 +273,9 @@ impl StorageView for FjallView {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         let keyspace = keyspace_of(&self.spaces, space)?;
         let found = contained("read a value", || self.snapshot.get(keyspace, key))?;
-        Ok(found.map(|value| value.to_vec()))
+        Ok(found
+            .filter(|_| key != trail::KEY)
+            .map(|value| value.to_vec()))
     }
 
     fn scan(&self, space: Space, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
@@ -249,12 +301,12 @@ fn keyspace_of(spaces: &[(Space, Keyspace)], space: Space) -> Result<&Keyspace, 
         .ok_or_else(|| StateError::damaged(format!("it has no space {space}")))
 }
 
-/// Shows entries until `visit` breaks.
+/// Shows entries until `visit` breaks, but for trails and marks.
 fn show(mut entries: Iter, visit: &mut Visit<'_>) -> Result<(), StateError> {
     while let Some((key, value)) = contained(READ_RANGE, || {
         entries.next().map(|e| e.into_inner()).transpose()
     })? {
-        if visit(&key, &value).is_break() {
+        if *key != trail::KEY && visit(&key, &value).is_break() {
             break;
         }
     }
@@ -312,17 +364,29 @@ fn check_files(database: &Path, format: u32) -> Result<(), StateError> {
     Ok(())
 }
 
-/// Journals that somebody else is writing may look as if they were damaged.
-fn check_journals(folder: &Path) -> Result<(), StateError> {
+/// Checks what is in the files of a store that nobody else has open.
+fn check_content(folder: &Path) -> Result<(), StateError> {
     let database = folder.join(DATABASE);
-    journal::check(&database).map_err(|error| {
-        let lock = fs::File::open(database.join("lock"));
-        match lock.map(|lock| lock.try_lock()) {
-            Ok(Err(fs::TryLockError::WouldBlock)) => StateError::Locked {
-                path: folder.to_path_buf(),
-            },
-            _ => error,
+    let _lock = lock(folder, &database)?;
+    tables::check(&database, &journal::check(&database)?)
+}
+
+/// Locks a store until the file is dropped: what somebody else writes meanwhile would look like damage.
+fn lock(folder: &Path, database: &Path) -> Result<fs::File, StateError> {
+    const ACTION: &str = "lock the store";
+
+    let file =
+        fs::File::open(database.join("lock")).map_err(|error| described_io(ACTION, error))?;
+    for attempt in 1..=LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::Error(error)) => return Err(StateError::io(ACTION, error)),
+            Err(fs::TryLockError::WouldBlock) if attempt < LOCK_TRIES => thread::sleep(LOCK_WAIT),
+            Err(fs::TryLockError::WouldBlock) => {}
         }
+    }
+    Err(StateError::Locked {
+        path: folder.to_path_buf(),
     })
 }
 
@@ -376,7 +440,7 @@ fn check_untouched(spaces: &[(Space, Keyspace)]) -> Result<(), StateError> {
 }
 
 /// Calls fjall, which checks some of what it reads by panicking, and says in words what went wrong.
-fn contained<T>(
+pub(super) fn contained<T>(
     action: &'static str,
     call: impl FnOnce() -> fjall::Result<T>,
 ) -> Result<T, StateError> {

@@ -4,9 +4,10 @@
 //! the sequence number before a batch, which no checksum covers. So what lies behind a break in an older journal, or in a
 //! batch whose number is wrong, would be gone without a word, while the tip, which is in the last journal, is there.
 //!
-//! Invariant: the journals follow each other without a gap; no batch lies behind a break; sequence numbers ascend; and each
-//! batch that moves the tip moves it by one block. A break behind which there is nothing is a write that was cut off: what
-//! it cost, the tip witness tells. An oldest journal that is gone as a whole is not told from one that fjall removed.
+//! Invariant: the journals follow each other without a gap; no batch lies behind a break; sequence numbers ascend; each
+//! batch follows the one that its trail names; and each batch that moves the tip moves it by one block. A break behind which
+//! there is nothing is a write that was cut off: what it cost, the tip witness tells. Whether journals are missing before the
+//! oldest one, the trail of its first batch tells, together with the tables.
 //!
 //! Source: fjall 3.1, `journal/entry.rs`. A batch is a head (a tag, the number of entries, 4 bytes, and the sequence number,
 //! 8), its entries (a tag, the kind, the compression, the key space, 8, the size of the key, 2, of the value, 4, and of the
@@ -19,8 +20,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ordlane_primitives::codec;
+use ordlane_primitives::codec::{self, Canonical as _};
 
+use super::trail::{self, Trail};
 use crate::{
     StateError, Tip,
     store::{FORMAT_KEY, TIP_KEY},
@@ -31,11 +33,22 @@ const ENTRY: u8 = 2;
 const END: u8 = 3;
 /// The kind of an entry that has a value.
 const PUT: u8 = 0;
-/// The longest value that is looked at: that of a tip.
+/// The longest value that is looked at, but for trails: that of a tip.
 const MAX_VALUE_BYTES: usize = 72;
 
-/// Checks the journals in fjall's folder, and changes nothing.
-pub(super) fn check(database: &Path) -> Result<(), StateError> {
+/// What the journals begin with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// They hold no batch.
+    Nothing,
+    /// A batch of an earlier release, which says nothing of those before it.
+    Untold,
+    /// A batch with this trail.
+    Batch(Trail),
+}
+
+/// Checks the journals in fjall's folder, changes nothing, and says what they begin with.
+pub(super) fn check(database: &Path) -> Result<Beginning, StateError> {
     let mut found = Found::default();
     let mut last_number = None;
     for (number, path) in journals(database)? {
@@ -45,7 +58,7 @@ pub(super) fn check(database: &Path) -> Result<(), StateError> {
         last_number = Some(number);
         found.read(&path)?;
     }
-    Ok(())
+    Ok(found.beginning.unwrap_or(Beginning::Nothing))
 }
 
 /// All journals, the oldest first.
@@ -69,7 +82,10 @@ fn journals(database: &Path) -> Result<Vec<(u64, PathBuf)>, StateError> {
 /// What the journals so far say.
 #[derive(Default)]
 struct Found {
+    beginning: Option<Beginning>,
     sequence: Option<u64>,
+    /// The number of the last batch, if that has a trail.
+    number: Option<u64>,
     height: Option<u64>,
     /// The store was new, so the first block is the genesis block.
     is_new: bool,
@@ -107,6 +123,7 @@ impl Found {
             ));
         }
         self.sequence = Some(batch.sequence);
+        self.follow(batch)?;
         self.is_new |= batch.is_of_new_store();
         let Some(height) = batch.moves_tip() else {
             return Ok(());
@@ -121,6 +138,25 @@ impl Found {
         self.height = Some(height);
         Ok(())
     }
+
+    /// Compares a batch's trail with that of the batch before it.
+    fn follow(&mut self, batch: &Batch) -> Result<(), StateError> {
+        let trail = batch.trail.as_deref().map(Trail::decode).transpose()?;
+        let number = trail.as_ref().map(|trail| trail.number);
+        if number > Some(batch.sequence) {
+            return Err(StateError::damaged(
+                "the number of a batch in its journals is wrong",
+            ));
+        }
+        let follows = trail.as_ref().and_then(Trail::follows);
+        if number.is_some() && self.number.is_some() && follows != self.number {
+            return Err(StateError::damaged("a batch is missing among its journals"));
+        }
+        self.number = number;
+        self.beginning
+            .get_or_insert(trail.map_or(Beginning::Untold, Beginning::Batch));
+        Ok(())
+    }
 }
 
 /// The entries of a batch that may tell what it does to the tip.
@@ -128,6 +164,8 @@ struct Batch {
     sequence: u64,
     entries: u32,
     tip: Option<Tip>,
+    /// What it says of the batches before it.
+    trail: Option<Vec<u8>>,
     /// Those whose keys may be block hashes, heights, or that of the format's version.
     short: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
@@ -142,6 +180,7 @@ impl Batch {
             entries: u32::from_le_bytes(array(journal)?),
             sequence: u64::from_le_bytes(array(journal)?),
             tip: None,
+            trail: None,
             short: Vec::new(),
         };
         loop {
@@ -162,12 +201,23 @@ impl Batch {
         let _whole_bytes: [u8; 4] = array(journal)?;
         let value_bytes = u32::from_le_bytes(array(journal)?);
         journal.read_exact(&mut key)?;
-        let looked_at = [TIP_KEY.len(), FORMAT_KEY.len(), 8, 32].contains(&key.len());
+        let is_trail = key == trail::KEY;
+        let is_short = [TIP_KEY.len(), FORMAT_KEY.len(), 8, 32].contains(&key.len());
+        let limit = if is_trail {
+            Trail::MAX_BYTES
+        } else {
+            MAX_VALUE_BYTES
+        };
         match usize::try_from(value_bytes) {
-            Ok(value_bytes) if looked_at && value_bytes <= MAX_VALUE_BYTES => {
+            Ok(value_bytes) if (is_trail || is_short) && value_bytes <= limit => {
                 let mut value = vec![0; value_bytes];
                 journal.read_exact(&mut value)?;
-                if key == TIP_KEY {
+                if is_trail {
+                    // Marks stand under the same key.
+                    if value != trail::MARK {
+                        self.trail = Some(value);
+                    }
+                } else if key == TIP_KEY {
                     // Of several the one in `meta` comes last.
                     self.tip = codec::decode(&value).ok();
                 } else {
@@ -182,7 +232,8 @@ impl Batch {
     /// Whether it is the first one of a store that begins with no block.
     fn is_of_new_store(&self) -> bool {
         let mut keys = self.short.iter().map(|(key, _)| key.as_slice());
-        self.entries == 1 && keys.next() == Some(FORMAT_KEY)
+        let others = u32::from(self.trail.is_some());
+        self.entries.checked_sub(others) == Some(1) && keys.next() == Some(FORMAT_KEY)
     }
 
     /// The height of the block that becomes the tip, if this batch commits a block or undoes one.
@@ -286,7 +337,16 @@ mod tests {
         batch(sequence, &[(b"page", Some(&[1; 5_000])), (&[3; 32], None)])
     }
 
-    fn check_of(journals: &[(u64, Vec<Vec<u8>>)]) -> Result<(), String> {
+    /// A batch of a number, with a trail that names the number of the one before it, and a mark.
+    fn trailing(sequence: u64, number: u64, follows: Option<u64>) -> Vec<u8> {
+        let last = follows.map(|number| Trail::new(None, number, [7].into()).unwrap());
+        let trail = Trail::new(last.as_ref(), number, [7].into()).unwrap();
+        let (mark, trail) = (Some(&trail::MARK[..]), trail.encode());
+        let entries: [Entry<'_>; 2] = [(&trail::KEY, mark), (&trail::KEY, Some(&trail))];
+        batch(sequence, &entries)
+    }
+
+    fn check_of(journals: &[(u64, Vec<Vec<u8>>)]) -> Result<Beginning, String> {
         let folder = tempfile::tempdir().unwrap();
         for (number, parts) in journals {
             fs::write(folder.path().join(format!("{number}.jnl")), parts.concat()).unwrap();
@@ -345,7 +405,51 @@ mod tests {
         let new = batch(1, &[(FORMAT_KEY, Some(&[2, 0, 0, 0]))]);
         let said = refusal(&[(0, vec![new, block(2, 1)])]);
         assert!(said.contains("a block is missing"), "{said}");
+        let trail = Trail::new(None, 1, [7].into()).unwrap().encode();
+        let new = batch(
+            1,
+            &[
+                (FORMAT_KEY, Some(&[2, 0, 0, 0])),
+                (&trail::KEY, Some(&trail)),
+            ],
+        );
+        let said = refusal(&[(0, vec![new, block(2, 1)])]);
+        assert!(said.contains("a block is missing"), "{said}");
         let said = refusal(&[(1, vec![block(1, 4)]), (3, vec![block(2, 5)])]);
         assert!(said.contains("a journal is missing"), "{said}");
+    }
+
+    #[test]
+    fn the_trail_of_the_first_batch_is_told() {
+        let trail = || trailing(5, 4, Some(3));
+        let told = |parts| check_of(&[(1, vec![]), (2, parts)]).unwrap();
+        assert_eq!(told(vec![]), Beginning::Nothing);
+        assert_eq!(told(vec![trail()[..90].to_vec()]), Beginning::Nothing);
+        assert_eq!(told(vec![pages(4), trail()]), Beginning::Untold);
+        let Beginning::Batch(found) = told(vec![trail(), pages(6)]) else {
+            panic!("it begins with a trail");
+        };
+        assert_eq!((found.number, found.follows()), (4, Some(3)));
+    }
+
+    #[test]
+    fn a_batch_that_follows_another_one_than_its_trail_says_is_refused() {
+        let first = || trailing(5, 4, None);
+        for parts in [
+            vec![first(), trailing(6, 6, Some(4)), trailing(9, 7, Some(6))],
+            // One of an earlier release came between.
+            vec![first(), pages(6), trailing(9, 7, Some(4))],
+        ] {
+            check_of(&[(1, parts)]).unwrap();
+        }
+        for follows in [None, Some(3), Some(5)] {
+            let said = refusal(&[(1, vec![first(), trailing(6, 6, follows)])]);
+            assert!(said.contains("a batch is missing"), "{said}");
+        }
+        let said = refusal(&[(1, vec![trailing(3, 4, None)])]);
+        assert!(said.contains("number of a batch"), "{said}");
+        let cut = batch(3, &[(&trail::KEY, Some(&[1; 20]))]);
+        let said = refusal(&[(1, vec![cut])]);
+        assert!(said.contains("cannot be read"), "{said}");
     }
 }

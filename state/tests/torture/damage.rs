@@ -128,9 +128,6 @@ enum Outcome {
     Right,
     RefusedWhenOpened,
     RefusedWhenRead,
-    /// The journals begin later than they did, as those of a store do whose first ones are in tables. Only who looks at
-    /// every block finds that.
-    Headless,
     Silent,
 }
 
@@ -148,21 +145,14 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const OUTCOMES: [Outcome; 5] = [
+        const OUTCOMES: [Outcome; 4] = [
             Outcome::Right,
             Outcome::RefusedWhenOpened,
             Outcome::RefusedWhenRead,
-            Outcome::Headless,
             Outcome::Silent,
         ];
         write!(f, "{:14}", "")?;
-        for head in [
-            "right",
-            "refused: opened",
-            "refused: read",
-            "headless",
-            "silent loss",
-        ] {
+        for head in ["right", "refused: opened", "refused: read", "silent loss"] {
             write!(f, "{head:>17}")?;
         }
         for kind in Kind::ALL {
@@ -274,43 +264,15 @@ impl Original {
             None => fs::remove_file(&target).unwrap(),
         }
         let case = format!("{damage:?} in {}", path.display());
-        let silent = if self.is_headless(folder.path()) {
-            Outcome::Headless
-        } else {
-            Outcome::Silent
-        };
         let (first, said) = self.open_and_check(folder.path());
         let (second, said_second) = self.open_and_check(folder.path());
         // What was refused stays refused: no opening makes it look whole.
         let stays = (first == Outcome::Right) == (second == Outcome::Right);
         if first != Outcome::Silent && (!stays || second == Outcome::Silent) {
             let said = format!("{case}, first {first:?} ({said}), then {second:?}: {said_second}");
-            return (silent, said);
+            return (Outcome::Silent, said);
         }
-        let outcome = if first == Outcome::Silent {
-            silent
-        } else {
-            first
-        };
-        (outcome, format!("{case}: {said}"))
-    }
-
-    /// Whether the first of its batches are gone, or the first one has another head, and all others are there.
-    fn is_headless(&self, folder: &Path) -> bool {
-        let journals = |files: &BTreeMap<PathBuf, Vec<u8>>| {
-            let of_kind = [Kind::OlderJournal, Kind::Journal].map(|kind| self.by_kind.get(&kind));
-            let found = of_kind.into_iter().flatten().flatten();
-            let contents = found.filter_map(|path| files.get(path));
-            let of = |content: &Vec<u8>| {
-                let batches = batches(content).into_iter();
-                batches
-                    .map(|batch| content[batch.start..batch.end].to_vec())
-                    .collect::<Vec<_>>()
-            };
-            contents.flat_map(of).collect::<Vec<_>>()
-        };
-        let (before, after) = (journals(&self.files), journals(&files(folder)));
-        before != after && before.ends_with(after.get(1..).unwrap_or_default())
+        (first, format!("{case}: {said}"))
     }
 
     fn open_and_check(&mut self, folder: &Path) -> (Outcome, String) {

@@ -21,6 +21,8 @@ mod files;
 mod journal;
 #[cfg(feature = "fjall")]
 mod kill;
+#[cfg(feature = "fjall")]
+mod lost_journal;
 mod model;
 #[cfg(feature = "fjall")]
 mod own_files;
