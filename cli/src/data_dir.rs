@@ -4,6 +4,7 @@
 use std::{
     fs::{self, File},
     io::Read as _,
+    num::NonZeroU64,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -15,7 +16,7 @@ use ordlane::{
         Genesis, codec,
         limits::{MAX_BLOCK_BYTES, MAX_GENESIS_BYTES},
     },
-    state::FjallStorage,
+    state::{FjallOptions, FjallStorage},
 };
 
 /// The folder of the store inside a data folder.
@@ -24,6 +25,59 @@ const STORE: &str = "store";
 const CHECKPOINTS: &str = "checkpoints";
 /// The genesis file inside a data folder.
 const GENESIS: &str = "genesis.bin";
+
+/// How much memory what was read from a chain may take.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Cache {
+    /// How much memory what was read from the chain may take, in MiB
+    #[arg(long, value_name = "N", default_value_t = Self::default().cache_mib, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    cache_mib: u32,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { cache_mib: 768 }
+    }
+}
+
+impl Cache {
+    /// Of pages of the tree, in bytes: two thirds, since they are what a commit reads.
+    pub(crate) fn page_bytes(self) -> usize {
+        usize::try_from(self.bytes() / 3 * 2).unwrap_or(usize::MAX)
+    }
+
+    /// The storage in a folder, whose cache has the other third.
+    pub(crate) fn storage(self, folder: &Path) -> anyhow::Result<FjallStorage> {
+        let mut options = FjallOptions::default();
+        options.cache_bytes = self.bytes() / 3;
+        FjallStorage::open_with(folder, options)
+            .with_context(|| format!("cannot open {}", folder.display()))
+    }
+
+    fn bytes(self) -> u64 {
+        u64::from(self.cache_mib) << 20
+    }
+}
+
+/// How a chain is opened. Nothing here changes what it says of the blocks that it keeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Opening {
+    /// By default as many as the machine runs at once.
+    pub(crate) threads: Option<usize>,
+    /// By default all blocks are kept.
+    pub(crate) keep_blocks: Option<NonZeroU64>,
+    pub(crate) cache: Cache,
+}
+
+impl Opening {
+    /// For those who ask it something and write nothing.
+    pub(crate) fn to_read() -> Self {
+        Self {
+            threads: Some(1),
+            ..Self::default()
+        }
+    }
+}
 
 /// The store of a data folder.
 pub(crate) fn store_path(data: &Path) -> PathBuf {
@@ -41,11 +95,11 @@ pub(crate) fn has_chain(data: &Path) -> anyhow::Result<bool> {
 }
 
 /// Opens the chain of a data folder that has one. Makes nothing.
-pub(crate) fn open(data: &Path, threads: Option<usize>) -> anyhow::Result<Engine> {
+pub(crate) fn open(data: &Path, opening: Opening) -> anyhow::Result<Engine> {
     if !has_chain(data)? {
         bail!("{}", not_one(data));
     }
-    build(data, None, threads)
+    build(data, None, opening)
 }
 
 /// What is said of a folder without a chain.
@@ -57,11 +111,7 @@ pub(crate) fn not_one(data: &Path) -> String {
 }
 
 /// Begins a chain in a folder that is absent or empty, and keeps the genesis beside it.
-pub(crate) fn begin(
-    data: &Path,
-    genesis: Genesis,
-    threads: Option<usize>,
-) -> anyhow::Result<Engine> {
+pub(crate) fn begin(data: &Path, genesis: Genesis, opening: Opening) -> anyhow::Result<Engine> {
     if !is_absent_or_empty(data)? {
         bail!(
             "{} holds files and no chain; nothing was touched (hint: choose an empty folder)",
@@ -69,16 +119,16 @@ pub(crate) fn begin(
         );
     }
     write_genesis(data, &genesis)?;
-    build(data, Some(genesis), threads)
+    build(data, Some(genesis), opening)
 }
 
 /// Opens a chain and compares how it began with a genesis that the caller gives.
 pub(crate) fn open_compared(
     data: &Path,
     genesis: Genesis,
-    threads: Option<usize>,
+    opening: Opening,
 ) -> anyhow::Result<Engine> {
-    build(data, Some(genesis), threads)
+    build(data, Some(genesis), opening)
 }
 
 /// Writes the genesis file of a data folder, and makes the folder.
@@ -89,18 +139,20 @@ pub(crate) fn write_genesis(data: &Path, genesis: &Genesis) -> anyhow::Result<()
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn build(data: &Path, genesis: Option<Genesis>, threads: Option<usize>) -> anyhow::Result<Engine> {
-    let store = store_path(data);
-    let storage =
-        FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
+fn build(data: &Path, genesis: Option<Genesis>, opening: Opening) -> anyhow::Result<Engine> {
+    let storage = opening.cache.storage(&store_path(data))?;
     let mut builder = Engine::builder()
         .store(Arc::new(storage))
+        .cache_bytes(opening.cache.page_bytes())
         .checkpoints(data.join(CHECKPOINTS));
     if let Some(genesis) = genesis {
         builder = builder.genesis(genesis);
     }
-    if let Some(threads) = threads {
+    if let Some(threads) = opening.threads {
         builder = builder.threads(threads);
+    }
+    if let Some(blocks) = opening.keep_blocks {
+        builder = builder.keep_blocks(blocks);
     }
     builder
         .build()

@@ -7,7 +7,10 @@ use clap::Subcommand;
 use ordlane::state::{FjallStorage, SpaceStats, StateStore, StoreStats, Upgrade};
 use serde_json::{Value, json};
 
-use crate::{data_dir, report};
+use crate::{
+    data_dir::{self, Opening},
+    report,
+};
 
 /// Look after the store of a data folder: count what it holds, bring it to the present format
 #[derive(Debug, clap::Args)]
@@ -46,7 +49,7 @@ fn upgrade(target: &Target) -> anyhow::Result<()> {
     let upgrade = FjallStorage::upgrade(&store)
         .with_context(|| format!("cannot upgrade {}", store.display()))?;
     // Opening compares what is there with the roots of the chain.
-    let head = data_dir::open(&target.data, Some(1))?.durable_head();
+    let head = data_dir::open(&target.data, Opening::to_read())?.durable_head();
     let Upgrade { from, to, blocks } = upgrade;
     if target.json {
         return report::print_json(&json!({

@@ -22,7 +22,10 @@ use ordlane::primitives::Address;
 use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
 
 use self::{chains::Chains, summary::Summary, trace_file::TraceFile};
-use crate::{data_dir, report};
+use crate::{
+    data_dir::{self, Cache},
+    report,
+};
 
 /// Most threads that may be asked for.
 const MAX_THREADS: usize = 1024;
@@ -54,6 +57,8 @@ pub(crate) struct Args {
     /// Keep the block files and the chain in this folder, which must be empty; by default nothing is kept
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    cache: Cache,
     /// Write how each transaction was executed in parallel to this file, as JSON, in the place of what is there
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -90,13 +95,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
     let files = make::block_files(generator, data, threads, args.blocks, args.json)?;
     let chains = run_chains(
+        args,
         data,
         &scratch.path().join("sequential"),
         &genesis,
         threads,
         &files,
         trace.as_mut(),
-        args.json,
     )?;
     let traced = trace.map(TraceFile::finish).transpose()?;
     let proven = chains.prove(prove_whom(&genesis))?;
@@ -132,17 +137,18 @@ fn workload(args: &Args) -> Workload {
 }
 
 fn run_chains(
+    args: &Args,
     data: &Path,
     sequential: &Path,
     genesis: &ordlane::primitives::Genesis,
     threads: usize,
     files: &[PathBuf],
     mut trace: Option<&mut TraceFile>,
-    quiet: bool,
 ) -> anyhow::Result<Chains> {
-    let mut chains = Chains::open(data, sequential, genesis, threads, trace.is_some())?;
+    let traced = trace.is_some();
+    let mut chains = Chains::open(data, sequential, genesis, threads, args.cache, traced)?;
     let steps = (files.len() as u64).saturating_mul(2);
-    let bar = report::progress(steps, "executing, twice", quiet);
+    let bar = report::progress(steps, "executing, twice", args.json);
     // One after the other, so that neither takes time from the other.
     chains.parallel.run(files, |traced| {
         bar.inc(1);

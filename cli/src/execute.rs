@@ -1,12 +1,18 @@
 //! `ordlane execute`: block files into a chain.
 
-use std::path::{Path, PathBuf};
+use std::{
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, bail};
 use ordlane::{Committed, Engine, ImportedBlock};
 use serde::Serialize;
 
-use crate::{data_dir, report};
+use crate::{
+    data_dir::{self, Cache, Opening},
+    report,
+};
 
 /// Execute block files on top of a chain, compare every root, and make them durable
 #[derive(Debug, clap::Args)]
@@ -20,6 +26,12 @@ pub(crate) struct Args {
     /// How many threads; by default as many as the machine runs at once
     #[arg(long, value_name = "N", value_parser = crate::demo::parse_threads)]
     threads: Option<usize>,
+    /// Keep so many of the last blocks whole, and of earlier ones the headers; by default all are kept. What is removed
+    /// does not come back
+    #[arg(long, value_name = "N")]
+    keep_blocks: Option<NonZeroU64>,
+    #[command(flatten)]
+    cache: Cache,
     /// The block files, in order
     #[arg(required = true, value_name = "BLOCKFILE")]
     blocks: Vec<PathBuf>,
@@ -61,14 +73,19 @@ fn open(args: &Args) -> anyhow::Result<Engine> {
         .as_deref()
         .map(data_dir::read_genesis)
         .transpose()?;
+    let opening = Opening {
+        threads: args.threads,
+        keep_blocks: args.keep_blocks,
+        cache: args.cache,
+    };
     match (genesis, data_dir::has_chain(&args.data)?) {
-        (Some(genesis), true) => data_dir::open_compared(&args.data, genesis, args.threads),
-        (Some(genesis), false) => data_dir::begin(&args.data, genesis, args.threads),
+        (Some(genesis), true) => data_dir::open_compared(&args.data, genesis, opening),
+        (Some(genesis), false) => data_dir::begin(&args.data, genesis, opening),
         (None, false) if data_dir::is_absent_or_empty(&args.data)? => bail!(
             "{} has no chain (hint: give the chain's genesis with --genesis FILE)",
             args.data.display()
         ),
-        (None, _) => data_dir::open(&args.data, args.threads),
+        (None, _) => data_dir::open(&args.data, opening),
     }
 }
 

@@ -10,7 +10,11 @@ use ordlane::{
 };
 use serde_json::{Value, json};
 
-use crate::{account_json::AccountJson, data_dir, report};
+use crate::{
+    account_json::AccountJson,
+    data_dir::{self, Opening},
+    report,
+};
 
 /// Look into a chain: its tip, a block, a transaction, an account
 #[derive(Debug, clap::Args)]
@@ -50,7 +54,7 @@ enum What {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let engine = data_dir::open(&args.data, Some(1))?;
+    let engine = data_dir::open(&args.data, Opening::to_read())?;
     let fields = match &args.what {
         What::Tip => block(&engine, engine.durable_head().height)?,
         What::Block { height } => block(&engine, BlockHeight(*height))?,

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use ordlane::primitives::Address;
 
-use crate::{data_dir, proof_json::ProofJson, report};
+use crate::{
+    data_dir::{self, Opening},
+    proof_json::ProofJson,
+    report,
+};
 
 /// Print the proof of an account, present or absent, as JSON
 #[derive(Debug, clap::Args)]
@@ -20,7 +24,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let engine = data_dir::open(&args.data, Some(1))?;
+    let engine = data_dir::open(&args.data, Opening::to_read())?;
     let proof = engine.prove(&args.address)?;
     report::print_json(&ProofJson::new(&proof, &engine.durable_head()))
 }

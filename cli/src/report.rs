@@ -143,7 +143,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     }
 }
 
-const fn snapshot_hint(error: &SnapshotError) -> Option<&'static str> {
+fn snapshot_hint(error: &SnapshotError) -> Option<&'static str> {
     match error {
         SnapshotError::Store(error) => state_hint(error),
         SnapshotError::Truncated { .. }
@@ -161,7 +161,7 @@ const fn snapshot_hint(error: &SnapshotError) -> Option<&'static str> {
     }
 }
 
-const fn state_hint(error: &StateError) -> Option<&'static str> {
+fn state_hint(error: &StateError) -> Option<&'static str> {
     match error {
         StateError::ForeignFolder { .. } => {
             Some("choose an empty folder, or one that ordlane made")
@@ -173,6 +173,7 @@ const fn state_hint(error: &StateError) -> Option<&'static str> {
         StateError::NeedsUpgrade { .. } => {
             Some("copy the folder, then run `ordlane db upgrade --data DIR`")
         }
+        StateError::Poisoned { cause: Some(cause) } => state_hint(cause),
         StateError::Pruned { .. } => Some("only the header of this block is kept"),
         StateError::UnknownFormat { .. } => Some("use the release that wrote this folder"),
         StateError::Exhausted { .. } => {

@@ -10,7 +10,10 @@ use anyhow::{Context as _, bail};
 use ordlane::primitives::{BlockHeight, BlockWitness};
 use serde_json::json;
 
-use crate::{data_dir, report};
+use crate::{
+    data_dir::{self, Opening},
+    report,
+};
 
 /// Write the witness of a block: the block, what it touches of the state below it, and the proof of that
 #[derive(Debug, clap::Args)]
@@ -32,7 +35,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.output.is_none() {
         refuse_terminal(std::io::stdout().is_terminal())?;
     }
-    let engine = data_dir::open(&args.data, Some(1))?;
+    let engine = data_dir::open(&args.data, Opening::to_read())?;
     let witness = engine
         .witness(BlockHeight(args.height))
         .with_context(|| format!("cannot make the witness of block {}", args.height))?;

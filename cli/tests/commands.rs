@@ -309,6 +309,35 @@ fn a_kept_chain_can_be_inspected_proven_and_executed_again() {
 }
 
 #[test]
+fn blocks_that_are_not_to_be_kept_go_and_a_small_cache_changes_no_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    let root = demo(&first)["state_root"].clone();
+    let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
+    let genesis = format!("{first}/genesis.bin");
+    let mut arguments = vec!["execute", "--data", second, "--genesis", &genesis, "--json"];
+    arguments.extend(["--keep-blocks", "2", "--cache-mib", "1"]);
+    let files = [1, 2, 3].map(|number| format!("{first}/blocks/{number:08}.block"));
+    arguments.extend(files.iter().map(String::as_str));
+    assert_eq!(json(&arguments)[2]["state_root"], root);
+
+    let pruned = failure(&["inspect", "--data", second, "block", "1"], 1);
+    assert!(pruned.contains("block 1 was pruned, block 2 is the first that is kept"));
+    assert!(pruned.contains("only the header of this block is kept"));
+    for height in ["2", "3"] {
+        let kept = json(&["inspect", "--data", second, "--json", "block", height]);
+        let whole = json(&["inspect", "--data", first, "--json", "block", height]);
+        assert_eq!(kept, whole);
+    }
+    for flag in ["--keep-blocks", "--cache-mib"] {
+        failure(&["execute", "--data", second, flag, "0", &files[2]], 2);
+    }
+    let demo = ["demo", "--txs", "9", "--blocks", "1", "--accounts", "5"];
+    let demo = [&demo[..], &["--cache-mib", "1", "--json"]].concat();
+    assert_eq!(json(&demo)["roots_equal"], true);
+}
+
+#[test]
 fn a_witness_verifies_without_its_chain_and_a_damaged_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("chain");

@@ -33,6 +33,7 @@ pub struct EngineBuilder {
     mode: Mode,
     traces: bool,
     keep_blocks: Option<NonZeroU64>,
+    cache_bytes: Option<usize>,
     max_unsynced_blocks: Option<NonZeroUsize>,
     checkpoint_folder: Option<PathBuf>,
     checkpoint_interval: u64,
@@ -53,6 +54,7 @@ impl Default for EngineBuilder {
             mode: Mode::default(),
             traces: false,
             keep_blocks: None,
+            cache_bytes: None,
             max_unsynced_blocks: None,
             checkpoint_folder: None,
             checkpoint_interval: CHECKPOINT_INTERVAL,
@@ -105,6 +107,14 @@ impl EngineBuilder {
     #[must_use]
     pub const fn keep_blocks(mut self, blocks: NonZeroU64) -> Self {
         self.keep_blocks = Some(blocks);
+        self
+    }
+
+    /// How much memory pages of the tree that are on disk may take, in bytes; by default 512 MiB. The storage has a cache
+    /// of its own.
+    #[must_use]
+    pub const fn cache_bytes(mut self, cache_bytes: usize) -> Self {
+        self.cache_bytes = Some(cache_bytes);
         self
     }
 
@@ -162,9 +172,9 @@ impl EngineBuilder {
         let storage = self
             .storage
             .unwrap_or_else(|| Arc::new(MemoryStorage::default()));
-        let options = self
-            .keep_blocks
-            .map_or_else(StoreOptions::default, StoreOptions::keeping);
+        let mut options = StoreOptions::default();
+        options.keep_blocks = self.keep_blocks;
+        options.cache_bytes = self.cache_bytes.unwrap_or(options.cache_bytes);
         let hasher = Arc::<Dispatcher>::clone(&dispatcher);
         let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
         let store = Arc::new(store);

@@ -1,7 +1,7 @@
 //! Stage 6: one executed block becomes durable.
 
 use ordlane_primitives::{Receipt, ReceiptStatus, Receipts, codec};
-use ordlane_state::{BlockCommit, StateError};
+use ordlane_state::BlockCommit;
 
 use crate::{
     BlockError, Engine, EngineError, Executed, Head, Stages, SystemError,
@@ -40,9 +40,7 @@ impl DurableChain {
         let _no_other = self.pause();
         let mut watch = Stopwatch::start();
         let (head, durable) = (executed.head(), self.durable());
-        if self.store.is_poisoned() {
-            return Err(SystemError::from(StateError::Poisoned).into());
-        }
+        self.store.check_healthy().map_err(SystemError::from)?;
         if executed.header().parent_hash != durable.hash {
             return Err(BlockError::NotOnTip {
                 hash: head.hash,

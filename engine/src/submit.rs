@@ -13,8 +13,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use ordlane_state::StateError;
-
 use crate::{
     Committed, Engine, EngineError, Executed, Head, SystemError, durable::DurableChain,
     layer::MAX_DEPTH,
@@ -88,9 +86,7 @@ impl Engine {
     /// [`SystemError`] when the store has failed. That a block was refused is said by its [`Pending`] only.
     pub fn flush(&self) -> Result<Head, EngineError> {
         self.committer.flush()?;
-        if self.store.is_poisoned() {
-            return Err(SystemError::from(StateError::Poisoned).into());
-        }
+        self.store.check_healthy().map_err(SystemError::from)?;
         Ok(self.durable_head())
     }
 }

@@ -1,13 +1,15 @@
 //! Everything that can go wrong with a store. All of it is for the operator: none of it ever becomes a receipt.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf, sync::Arc};
 
 use ordlane_primitives::{BlockHash, BlockHeight, ErrorCode, Hash, RawKey, proof::ProofError};
 
 use crate::BlockMark;
 
 /// Why a store cannot be opened, read or written.
-#[derive(Debug, thiserror::Error)]
+///
+/// Causes are shared, so an error can be kept and told to everyone whom it concerns.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// The folder holds files, and they are not a store's. Nothing in it was touched.
@@ -58,7 +60,7 @@ pub enum StateError {
         action: &'static str,
         /// The operating system's answer.
         #[source]
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The machine ran out of something: disk space, quota, memory, file handles.
     #[error("a resource ran out while trying to {action}")]
@@ -67,7 +69,7 @@ pub enum StateError {
         action: &'static str,
         /// The operating system's answer.
         #[source]
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// Reading or writing failed otherwise.
     #[error("could not {action}")]
@@ -76,7 +78,7 @@ pub enum StateError {
         action: &'static str,
         /// The operating system's answer.
         #[source]
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The store's content is not what it must be. It is left as it was found.
     #[error("the store is damaged: {what}")]
@@ -85,7 +87,7 @@ pub enum StateError {
         what: String,
         /// What the layer below said, if it said anything.
         #[source]
-        source: Option<Box<dyn Error + Send + Sync>>,
+        source: Option<Arc<dyn Error + Send + Sync>>,
     },
     /// Blocks that were acknowledged are missing, or another block stands in their place.
     #[error(
@@ -100,7 +102,12 @@ pub enum StateError {
     },
     /// An earlier write failed, so what is on disk is not known. Open the store again.
     #[error("the store refuses to work since a write failed; open it again")]
-    Poisoned,
+    Poisoned {
+        /// The first error, also of a write in the background. None where a thread panicked while it wrote, or the layer
+        /// below does not say.
+        #[source]
+        cause: Option<Arc<StateError>>,
+    },
     /// Another block was committed in place of the one that the tree comes from.
     #[error("another block was committed in place of the one that the tree comes from")]
     StaleTree,
@@ -211,7 +218,7 @@ impl StateError {
             | Self::Locked { .. }
             | Self::AccessDenied { .. }
             | Self::Io { .. }
-            | Self::Poisoned
+            | Self::Poisoned { .. }
             | Self::StaleTree
             | Self::Internal { .. }
             | Self::WrongHeight { .. }
@@ -241,7 +248,7 @@ impl StateError {
     ) -> Self {
         Self::Damaged {
             what: what.into(),
-            source: Some(Box::new(source)),
+            source: Some(Arc::new(source)),
         }
     }
 
@@ -253,6 +260,7 @@ impl StateError {
         /// Too many open files, in the process and in the system: no `ErrorKind` names them.
         const OUT_OF_HANDLES: [i32; 2] = [24, 23];
 
+        let source = Arc::new(source);
         let out_of_handles = source
             .raw_os_error()
             .is_some_and(|code| cfg!(unix) && OUT_OF_HANDLES.contains(&code));

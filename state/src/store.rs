@@ -6,10 +6,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
 };
 
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -116,8 +113,8 @@ pub struct Proven {
 /// committed changes waits for that block. A read while a block is being committed may see values of that block.
 ///
 /// After a failed write the store is poisoned: whether the block is on disk is not known. [`tip`](Self::tip) and
-/// [`tree`](Self::tree) stay at the last acknowledged block, everything else returns [`StateError::Poisoned`], until the
-/// store is dropped and opened again.
+/// [`tree`](Self::tree) stay at the last acknowledged block, everything else returns [`StateError::Poisoned`] with the first
+/// error as its cause, until the store is dropped and opened again.
 pub struct StateStore {
     core: Arc<Core>,
     hasher: Arc<dyn BatchHasher>,
@@ -133,7 +130,8 @@ struct Core {
     storage: Arc<dyn Storage>,
     /// The tree is settled whenever this is not locked for writing.
     head: RwLock<Head>,
-    poisoned: AtomicBool,
+    /// Set once a write has failed: why, where that is known.
+    poisoned: OnceLock<Option<Arc<StateError>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,7 +173,7 @@ impl StateStore {
         let core = Arc::new(Core {
             storage,
             head: RwLock::new(head),
-            poisoned: AtomicBool::new(false),
+            poisoned: OnceLock::new(),
         });
         Ok(Self {
             writer: PageWriter::start(&core, options, mark),
@@ -218,7 +216,15 @@ impl StateStore {
     /// Whether a write has failed, after which everything else is refused until the store is opened again.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
-        self.core.check_healthy().is_err()
+        self.core.poisoned.get().is_some()
+    }
+
+    /// Checks that no write has failed, also none in the background.
+    ///
+    /// # Errors
+    /// [`StateError::Poisoned`], which names the first write that did.
+    pub fn check_healthy(&self) -> Result<(), StateError> {
+        self.core.check_healthy()
     }
 
     /// The hasher that the store was opened with.
@@ -362,9 +368,9 @@ impl StateStore {
 
     /// Waits for the commit in progress. A commit that panicked has left the storage in an unknown state.
     fn lock_commits(&self) -> Result<MutexGuard<'_, ()>, StateError> {
-        let guard = self.committing.lock().map_err(|_| StateError::Poisoned)?;
+        let guard = self.committing.lock();
         self.core.check_healthy()?;
-        Ok(guard)
+        guard.map_err(|_| StateError::Poisoned { cause: None })
     }
 }
 
@@ -383,17 +389,17 @@ impl Core {
     }
 
     fn check_healthy(&self) -> Result<(), StateError> {
-        // Pairs with the store in `poison`; the flag guards no other memory.
-        if self.poisoned.load(Ordering::Acquire) {
-            Err(StateError::Poisoned)
-        } else {
-            Ok(())
-        }
+        self.poisoned.get().map_or(Ok(()), |cause| {
+            let cause = cause.clone();
+            Err(StateError::Poisoned { cause })
+        })
     }
 
     /// Writes a batch. A clean failure and an unknown outcome cannot be told apart, so both stop the store.
     fn write(&self, batch: WriteBatch) -> Result<(), StateError> {
-        self.storage.write(batch).inspect_err(|_| self.poison())
+        self.storage
+            .write(batch)
+            .inspect_err(|error| self.poison(error))
     }
 
     /// Settles a tree and moves the head to it.
@@ -406,8 +412,12 @@ impl Core {
         Ok(())
     }
 
-    fn poison(&self) {
-        self.poisoned.store(true, Ordering::Release);
+    /// Stops the store. Of several errors the first is the cause.
+    fn poison(&self, error: &StateError) {
+        self.poisoned.get_or_init(|| match error {
+            StateError::Poisoned { cause } => cause.clone(),
+            error => Some(Arc::new(error.clone())),
+        });
     }
 }
 

@@ -36,7 +36,7 @@ use self::{
 pub(crate) use self::{
     pages::{Backing, DirtyPages},
     root::root_of,
-    stored::{BadPage, Belongs, belongs, walk_pages},
+    stored::{BadPage, Belongs, belongs, stored_leaves, walk_pages},
 };
 use crate::StateError;
 

@@ -11,10 +11,12 @@ use anyhow::Context as _;
 use ordlane::{
     BlockTrace, Engine, Mode, Pending, Stages,
     primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
-    state::FjallStorage,
 };
 
-use crate::{data_dir, proof_json::ProofJson};
+use crate::{
+    data_dir::{self, Cache},
+    proof_json::ProofJson,
+};
 
 /// How many blocks are submitted before the first of them is asked about. The engine itself waits earlier.
 const MAX_PENDING: usize = 16;
@@ -56,12 +58,12 @@ impl Chain {
         genesis: &Genesis,
         threads: usize,
         mode: Mode,
+        cache: Cache,
         trace: bool,
     ) -> anyhow::Result<Self> {
-        let storage = FjallStorage::open(store)
-            .with_context(|| format!("cannot open {}", store.display()))?;
         let engine = Engine::builder()
-            .store(Arc::new(storage))
+            .store(Arc::new(cache.storage(store)?))
+            .cache_bytes(cache.page_bytes())
             .genesis(genesis.clone())
             .threads(threads)
             .mode(mode)
@@ -132,6 +134,7 @@ impl Chains {
         sequential: &Path,
         genesis: &Genesis,
         threads: usize,
+        cache: Cache,
         trace: bool,
     ) -> anyhow::Result<Self> {
         let mode = if threads == 1 {
@@ -140,8 +143,15 @@ impl Chains {
             Mode::Parallel
         };
         Ok(Self {
-            parallel: Chain::open(&data_dir::store_path(data), genesis, threads, mode, trace)?,
-            sequential: Chain::open(sequential, genesis, 1, Mode::Sequential, false)?,
+            parallel: Chain::open(
+                &data_dir::store_path(data),
+                genesis,
+                threads,
+                mode,
+                cache,
+                trace,
+            )?,
+            sequential: Chain::open(sequential, genesis, 1, Mode::Sequential, cache, false)?,
         })
     }
 

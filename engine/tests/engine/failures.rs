@@ -28,7 +28,7 @@ struct Failing {
 impl Failing {
     fn check(&self, fails: &AtomicBool, action: &'static str) -> Result<(), StateError> {
         if fails.load(Ordering::SeqCst) {
-            let source = io::Error::from(io::ErrorKind::StorageFull);
+            let source = io::Error::from(io::ErrorKind::StorageFull).into();
             return Err(StateError::Exhausted { action, source });
         }
         Ok(())
@@ -143,7 +143,7 @@ fn a_write_that_fails_poisons_the_handle_and_reopening_shows_the_last_durable_bl
     assert_eq!(engine.durable_head(), acknowledged);
     assert!(matches!(
         system(execute(&engine, 1).unwrap_err()),
-        StateError::Poisoned
+        StateError::Poisoned { .. }
     ));
     drop((third_before, engine));
 

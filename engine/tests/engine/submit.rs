@@ -82,7 +82,7 @@ impl Storage for Controlled {
                 Fault::AllIsWritten => self.storage.write(batch)?,
                 Fault::Panic => panic!("as the test wants it"),
             }
-            let source = io::Error::from(io::ErrorKind::StorageFull);
+            let source = io::Error::from(io::ErrorKind::StorageFull).into();
             let action = "write a batch";
             return Err(StateError::Exhausted { action, source });
         }
@@ -274,7 +274,7 @@ fn nothing_above_a_block_that_fails_is_acknowledged_and_reopening_goes_on_from_t
                         assert!(matches!(state_error(error), StateError::Exhausted { .. }));
                     }
                     (number, Err(error)) if number > at => {
-                        assert!(matches!(state_error(error), StateError::Poisoned));
+                        assert!(matches!(state_error(error), StateError::Poisoned { .. }));
                     }
                     (number, other) => panic!("block {number} of {at}: {other:?}"),
                 }
@@ -282,7 +282,7 @@ fn nothing_above_a_block_that_fails_is_acknowledged_and_reopening_goes_on_from_t
             assert_eq!(engine.durable_head().height.0, at as u64 - 1);
             assert!(matches!(
                 state_error(engine.flush().unwrap_err()),
-                StateError::Poisoned
+                StateError::Poisoned { .. }
             ));
             drop(engine);
 

@@ -459,7 +459,7 @@ fn described(action: &'static str, error: fjall::Error) -> StateError {
         Error::Io(error) | Error::Storage(LsmError::Io(error)) => {
             return described_io(action, error);
         }
-        Error::Poisoned => return StateError::Poisoned,
+        Error::Poisoned => return StateError::Poisoned { cause: None },
         Error::JournalRecovery(_) => "a journal holds a broken batch",
         Error::InvalidVersion(_) | Error::Storage(LsmError::InvalidVersion(_)) => {
             "fjall's files have an unknown version"

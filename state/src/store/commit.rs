@@ -38,7 +38,7 @@ impl StateStore {
     /// [`StateError::WrongHeight`] and [`StateError::WrongParent`] when the block does not stand on the tip,
     /// [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
     /// when it is not what it says: nothing was written. Any error of the storage poisons the store, and
-    /// [`StateError::Poisoned`] is all that it returns from then on.
+    /// [`StateError::Poisoned`], which has that error as its cause, is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
         let _no_other = self.lock_commits()?;
         self.commit_next(block)
@@ -62,7 +62,7 @@ impl StateStore {
         &self,
         outcome: Result<T, StateError>,
     ) -> Result<T, StateError> {
-        outcome.inspect_err(|_| self.core.poison())
+        outcome.inspect_err(|error| self.core.poison(error))
     }
 
     /// The tree after a block, whose root its header has.

@@ -1,7 +1,7 @@
 //! Checking a store, and making again what can be made again.
 //!
-//! Everything is recomputed from the values of the tip and compared: the tree with the tip's state root, its stored
-//! pages with the roots of their block, the chain of headers by its hashes, bodies and receipts with the roots in the
+//! Everything is recomputed from the values of the tip and compared: the tree with the tip's state root, or, where it has
+//! another one, every value with the leaves of the stored pages; the pages with the roots of their block, the chain of headers by its hashes, bodies and receipts with the roots in the
 //! headers, reverse diffs by undoing block after block, and indexes and earlier values with what they follow from, both
 //! ways. It works on a storage, so it serves a store that cannot be opened, too.
 //!
@@ -26,6 +26,7 @@ mod meta;
 mod pages;
 mod report;
 mod strays;
+mod values;
 
 /// How often what a repair has made is checked and made again: what hides behind damage shows when that is gone.
 const MAX_ROUNDS: usize = 4;
@@ -66,7 +67,7 @@ impl StateStore {
     }
 
     /// Checks a storage and makes again what can be made again: the tree's pages, indexes, earlier values, reverse diffs
-    /// and records about the store. Removes what belongs to nothing. Where something is lost it changes nothing.
+    /// and records about the store, and values of the tip that earlier ones still have. Removes what belongs to nothing. Where something is lost it changes nothing.
     ///
     /// It may be interrupted, and run again. Nobody may work on the storage meanwhile.
     ///

@@ -112,7 +112,7 @@ impl PageWriter {
             .spawn(move || {
                 let (core, writing, marked) = worker;
                 while receiver.recv().is_ok() {
-                    // A failure poisons the store, and every later call says so.
+                    // A failure poisons the store, and every later call names it.
                     let _ = write_pages(&core, &writing, &marked);
                 }
             })

@@ -6,8 +6,8 @@
 use ordlane_primitives::{Hash, batch::BatchHasher, limits::MAX_TREE_DEPTH, tree::is_leaf};
 
 use super::{
-    is_internal,
-    page::{Page, PageId},
+    StoredTop, is_internal,
+    page::{Node, Page, PageId},
 };
 use crate::{Space, StateError, Storage};
 
@@ -78,6 +78,29 @@ pub(crate) fn belongs(
     Ok(Belongs::No)
 }
 
+/// The leaves of the tree with this top, paths and value hashes, in no order; none where one of its pages is bad.
+pub(crate) fn stored_leaves(
+    storage: &dyn Storage,
+    top: &StoredTop,
+    hasher: &dyn BatchHasher,
+) -> Result<Option<Vec<(Hash, Hash)>>, StateError> {
+    let mut leaves = Vec::new();
+    if let Some(message) = &top.lone {
+        let Node { left, right } = Node::from_message(message);
+        leaves.push((left, right));
+    }
+    let mut open: Vec<(PageId, Hash)> = Vec::new();
+    open.extend(is_internal(&top.root).then_some((PageId::ROOT, top.root)));
+    while let Some((id, top)) = open.pop() {
+        let Ok(page) = load(storage, id, &top, hasher)? else {
+            return Ok(None);
+        };
+        add_leaves(&page, &top, &mut leaves);
+        open.extend(children(&page, id, &top));
+    }
+    Ok(Some(leaves))
+}
+
 fn load(
     storage: &dyn Storage,
     id: PageId,
@@ -111,6 +134,24 @@ fn children(page: &Page, id: PageId, top: &Hash) -> Vec<(PageId, Hash)> {
     children
 }
 
+/// Adds the leaves in a page that was checked.
+fn add_leaves(page: &Page, top: &Hash, leaves: &mut Vec<(Hash, Hash)>) {
+    let mut open = vec![(1_usize, *top)];
+    while let Some((position, hash)) = open.pop() {
+        // What is empty has no node, and what begins another page has it there.
+        let Some(Node { left, right }) = page.node(position) else {
+            continue;
+        };
+        if is_leaf(&hash) {
+            leaves.push((*left, *right));
+        } else {
+            let below = position.saturating_mul(2);
+            open.push((below, *left));
+            open.push((below.saturating_add(1), *right));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{ops::ControlFlow, sync::Arc};
@@ -124,22 +165,14 @@ mod tests {
     };
 
     /// A tree of so many leaves, some of which share their first 40 bits, with all its pages in a storage.
-    fn stored(leaves: u32) -> (Arc<MemoryStorage>, Hash) {
+    fn stored(count: u32) -> (Arc<MemoryStorage>, Hash) {
         let storage = Arc::new(MemoryStorage::new());
         let backing = Backing {
             storage: storage.clone(),
             cache_bytes: usize::MAX,
         };
-        let leaves = (0..leaves).map(|number| {
-            let value = sha256(&number.to_le_bytes());
-            let mut path = value;
-            if number % 8 == 0 {
-                path.0[..5].fill(7);
-            }
-            (path, value)
-        });
         let tree = Tree::stored(backing, &StoredTop::EMPTY)
-            .fill(leaves.collect(), &Sequential)
+            .fill(leaves(count).collect(), &Sequential)
             .unwrap();
         let mut batch = WriteBatch::new();
         for (key, page) in tree.dirty_pages().entries() {
@@ -147,6 +180,17 @@ mod tests {
         }
         storage.write(batch).unwrap();
         (storage, tree.root())
+    }
+
+    fn leaves(count: u32) -> impl Iterator<Item = (Hash, Hash)> {
+        (0..count).map(|number| {
+            let value = sha256(&number.to_le_bytes());
+            let mut path = value;
+            if number % 8 == 0 {
+                path.0[..5].fill(7);
+            }
+            (path, value)
+        })
     }
 
     fn keys(storage: &dyn Storage) -> Vec<Vec<u8>> {
@@ -192,6 +236,29 @@ mod tests {
                 assert_eq!(found, Belongs::Yes);
             }
             assert_eq!(leaves > 1, !stored.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_leaves_of_a_tree_are_in_its_pages() {
+        for count in [0, 1, 2, 3, 50, 4_000] {
+            let (storage, root) = stored(count);
+            let tree = Tree::from_leaves(leaves(count).collect(), &Sequential).unwrap();
+            assert_eq!(tree.root(), root);
+            let found = |storage: &dyn Storage| {
+                let mut found = stored_leaves(storage, &tree.stored_top(), &Sequential).unwrap();
+                found.iter_mut().for_each(|found| found.sort_unstable());
+                found
+            };
+            let mut expected: Vec<_> = leaves(count).collect();
+            expected.sort_unstable();
+            assert_eq!(found(storage.as_ref()), Some(expected), "{count}");
+            if let Some(key) = keys(storage.as_ref()).pop() {
+                let mut batch = WriteBatch::new();
+                batch.remove(Space::Page, key);
+                storage.write(batch).unwrap();
+                assert_eq!(found(storage.as_ref()), None);
+            }
         }
     }
 

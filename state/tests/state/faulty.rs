@@ -70,7 +70,7 @@ impl Faulty {
         }
         Err(StateError::Io {
             action: "write",
-            source: std::io::Error::other("pulled the plug"),
+            source: std::io::Error::other("pulled the plug").into(),
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 
-use ordlane_primitives::{BlockHeight, Hash, batch::Sequential, hash::sha256};
+use ordlane_primitives::{BlockHeight, Hash, RawKey, batch::Sequential, hash::sha256, tree};
 use ordlane_state::{
-    BlockMark, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair, Severity,
-    Space, StateError, StateStore, Storage, StoreOptions, Witness, WriteBatch,
+    BlockMark, Change, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair,
+    Severity, Space, StateError, StateStore, Storage, StoreOptions, Witness, WriteBatch,
 };
 
 use crate::{
@@ -70,6 +70,29 @@ impl Original {
         let mut value = self.get(space, key);
         *value.last_mut().unwrap() ^= 1;
         self.put(space, key, Some(value));
+    }
+
+    /// The same with a block for each of these changes, whose pages are not written.
+    fn grown(mut self, changes: impl IntoIterator<Item = Change>) -> Self {
+        {
+            let store = open(self.storage.clone()).unwrap();
+            for change in changes {
+                store.commit(self.chain.block_of(vec![change])).unwrap();
+            }
+        }
+        self.looked_at()
+    }
+
+    /// The same with all pages written.
+    fn paged(self) -> Self {
+        open(self.storage.clone()).unwrap().write_pages().unwrap();
+        self.looked_at()
+    }
+
+    fn looked_at(mut self) -> Self {
+        self.dump = dump(self.storage.as_ref());
+        self.pages = entries(self.storage.as_ref(), Space::Page);
+        self
     }
 
     /// Takes back everything that was done to the storage.
@@ -177,9 +200,9 @@ impl Original {
     }
 }
 
-fn change(key: &[u8]) -> ordlane_state::Change {
-    ordlane_state::Change {
-        key: ordlane_primitives::RawKey::from_bytes(key.to_vec()),
+fn change(key: &[u8]) -> Change {
+    Change {
+        key: RawKey::from_bytes(key.to_vec()),
         old: None,
         new: Some(sha256(key).0.to_vec()),
     }
@@ -366,29 +389,145 @@ fn entries_above_the_tip_and_with_other_keys_are_removed() {
 }
 
 #[test]
-fn a_value_that_is_not_the_tips_is_lost_and_nothing_is_guessed() {
+fn a_value_that_is_not_the_tips_is_named_and_where_it_is_lost_nothing_is_guessed() {
     let original = Original::keeping_all();
     let key = original.dump[&Space::Flat].keys().nth(7).unwrap().clone();
-    let stray = b"stray".to_vec();
-    for (key, value) in [
-        (&key, None),
-        (&key, Some(b"other".to_vec())),
-        (&stray, Some(vec![])),
-    ] {
-        original.put(Space::Flat, key, value);
-        let fault = original.expect_lost(Space::Flat, &[]);
-        let of = "state root";
-        assert!(
-            matches!(fault, Fault::WrongHash { of: found, .. } if found == of),
-            "{fault}"
-        );
-        assert!(open_without_pages(&original).is_err());
-        original.restore();
-        original.put(Space::Flat, &stray, None);
-    }
+    original.put(Space::Flat, &key, None);
+    assert_eq!(
+        original.expect_lost(Space::Flat, &key),
+        Fault::Missing,
+        "its key is in the history"
+    );
+    assert!(open_without_pages(&original).is_err());
+    original.put(Space::Flat, &key, Some(b"other".to_vec()));
+    let fault = Fault::WrongHash {
+        of: "value hash",
+        expected: tree::value_hash(&original.dump[&Space::Flat][&key]),
+        found: tree::value_hash(b"other"),
+    };
+    assert_eq!(original.expect_lost(Space::Flat, &key), fault);
+    assert!(open_without_pages(&original).is_err());
+
+    // Beside what is lost, what is not is left as it is, too.
+    original.put(Space::Flat, b"stray", Some(vec![]));
+    let report = fsck(&original.storage);
+    assert_eq!(report.count(Severity::Lost), 1);
+    assert_eq!(report.count(Severity::Rebuildable), 1);
+    assert_eq!(repair(&original.storage).entries, 0);
+    original.restore();
     original.put(Space::Flat, &[7; 300], Some(vec![]));
     let fault = original.expect_lost(Space::Flat, &[]);
     assert!(matches!(fault, Fault::Refused { .. }), "{fault}");
+}
+
+#[test]
+fn a_value_that_the_tip_has_not_is_removed() {
+    let original = Original::keeping_all();
+    for stray in [&b"stray"[..], &[0], &[0xff; 40]] {
+        original.put(Space::Flat, stray, Some(b"value".to_vec()));
+        original.expect_repaired(Severity::Rebuildable, &Fault::Stray, Space::Flat, stray);
+    }
+    original.goes_on();
+}
+
+#[test]
+fn a_value_that_was_there_before_is_found_again_by_its_hash() {
+    let (key, value) = (b"again", b"this".to_vec());
+    let mut old = None;
+    let changes = [&value[..], b"that", b"those", &value[..], b"", &value[..]].map(|new| Change {
+        key: RawKey::from_bytes(key.to_vec()),
+        old: old.replace(new.to_vec()),
+        new: Some(new.to_vec()),
+    });
+    let original = Original::keeping_all().grown(changes).paged();
+    for (wrong, fault) in [
+        (None, Fault::Missing),
+        (
+            Some(b"those".to_vec()),
+            Fault::WrongHash {
+                of: "value hash",
+                expected: tree::value_hash(&value),
+                found: tree::value_hash(b"those"),
+            },
+        ),
+    ] {
+        original.put(Space::Flat, key, wrong);
+        original.expect_repaired(Severity::Rebuildable, &fault, Space::Flat, key);
+    }
+    original.goes_on();
+}
+
+#[test]
+fn pages_of_an_earlier_block_name_the_values_that_no_later_one_changed() {
+    let recent = |number: u32| Change {
+        key: RawKey::from_bytes(vec![b'r', number.to_be_bytes()[3]]),
+        old: None,
+        new: Some(number.to_be_bytes().to_vec()),
+    };
+    let original = Original::keeping_all().grown((0..5).map(recent));
+    let key = original.dump[&Space::Flat].keys().nth(7).unwrap().clone();
+    original.put(Space::Flat, &key, None);
+    assert_eq!(original.expect_lost(Space::Flat, &key), Fault::Missing);
+    original.restore();
+    original.put(Space::Flat, b"stray", Some(vec![]));
+    original.expect_repaired(Severity::Rebuildable, &Fault::Stray, Space::Flat, b"stray");
+    // Of what was changed since, nothing but the value itself says what it must be; and where the pages are damaged, or
+    // are those of no block, they say nothing of any.
+    let nameless = |original: &Original| {
+        let fault = original.expect_lost(Space::Flat, &[]);
+        let of_root = matches!(
+            fault,
+            Fault::WrongHash {
+                of: "state root",
+                ..
+            }
+        );
+        assert!(of_root, "{fault}");
+    };
+    original.put(Space::Flat, b"r\x03", None);
+    nameless(&original);
+    original.restore();
+    original.put(Space::Flat, &key, None);
+    let mark = original.get(Space::Meta, b"pages");
+    original.put(Space::Meta, b"pages", None);
+    nameless(&original);
+    original.put(Space::Meta, b"pages", Some(mark));
+    assert_eq!(original.expect_lost(Space::Flat, &key), Fault::Missing);
+    original.flip(Space::Page, original.pages.keys().nth(3).unwrap());
+    let report = fsck(&original.storage);
+    assert_eq!(report.count(Severity::Lost), 1);
+    assert_eq!(report.findings()[0].key, []);
+}
+
+#[test]
+fn a_missing_value_whose_key_is_nowhere_is_named_by_its_path() {
+    let keep = NonZeroU64::new(2).unwrap();
+    let original = Original::new(StoreOptions::keeping(keep));
+    let kept = |key: &&Vec<u8>| {
+        let of_key = |(hist, _): (&Vec<u8>, &Vec<u8>)| hist.starts_with(&escaped(key));
+        !original.dump[&Space::Hist].iter().any(of_key)
+    };
+    let key = original.dump[&Space::Flat].keys().find(kept).unwrap();
+    original.put(Space::Flat, key, None);
+    let fault = Fault::MissingLeaf {
+        path: tree::path_of(key),
+        value_hash: tree::value_hash(&original.dump[&Space::Flat][key]),
+    };
+    assert_eq!(original.expect_lost(Space::Flat, &[]), fault);
+}
+
+/// What the keys in `hist` of a raw key begin with.
+fn escaped(raw_key: &[u8]) -> Vec<u8> {
+    let escape = |byte: &u8| {
+        if *byte == 0 {
+            vec![0, 0xff]
+        } else {
+            vec![*byte]
+        }
+    };
+    let mut prefix: Vec<u8> = raw_key.iter().flat_map(escape).collect();
+    prefix.extend([0, 1]);
+    prefix
 }
 
 fn open_without_pages(original: &Original) -> Result<StateStore, StateError> {

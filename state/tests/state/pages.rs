@@ -1,6 +1,6 @@
 //! The tree's pages on their way to the storage and back: no writing, opening or forgetting of them changes a root.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{error::Error as _, ops::ControlFlow, sync::Arc, thread, time::Duration};
 
 use nomt_core::{hasher::Sha2Hasher, update::build_trie};
 use ordlane_primitives::{BlockHeight, Hash, RawKey, batch::Sequential, hash::sha256, tree};
@@ -10,7 +10,10 @@ use ordlane_state::{
 };
 use proptest::prelude::*;
 
-use crate::chain::{Chain, assert_equal};
+use crate::{
+    chain::{Chain, assert_equal},
+    faulty::{Fault, Faulty},
+};
 
 fn paging(cache_bytes: usize, page_write_blocks: u64) -> StoreOptions {
     let mut options = StoreOptions::default();
@@ -282,4 +285,42 @@ fn a_tree_whose_sibling_was_committed_is_stale_and_says_so() {
     }
     child.update(&change(b"more"), &Sequential).unwrap();
     assert_equal(&store, &chain);
+}
+
+#[test]
+fn why_pages_could_not_be_written_in_the_background_is_said_by_every_later_call() {
+    let storage = Arc::new(Faulty::default());
+    let store = StateStore::open_with(storage.clone(), Arc::new(Sequential), paging(0, 1)).unwrap();
+    let mut chain = Chain::new(8);
+    let changes = |old: Option<u8>, new| {
+        let change = |key: &[u8]| Change {
+            key: RawKey::from_bytes(key.to_vec()),
+            old: old.map(|old| vec![old]),
+            new: Some(vec![new]),
+        };
+        [b"key", b"yet"].map(|key| change(key)).to_vec()
+    };
+    store.commit(chain.block_of(changes(None, 1))).unwrap();
+    // The block and its witness go well; what fails is the write after them, whose error nobody is there to hear.
+    storage.set(Fault {
+        after: 2,
+        happens: false,
+    });
+    store.commit(chain.block_of(changes(Some(1), 2))).unwrap();
+    for _ in 0..10_000 {
+        if store.is_poisoned() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(storage.repair());
+    let committed = store.commit(chain.next_block());
+    let written = store.write_pages();
+    let read = store.read(b"key").map(drop);
+    for refused in [committed, written, read] {
+        let error = refused.unwrap_err();
+        let cause = error.source().unwrap();
+        assert_eq!(cause.to_string(), "could not write");
+        assert_eq!(cause.source().unwrap().to_string(), "pulled the plug");
+    }
 }

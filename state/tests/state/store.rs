@@ -141,7 +141,7 @@ impl Failing {
     fn failure() -> StateError {
         StateError::Io {
             action: "write",
-            source: std::io::Error::other("pulled the plug"),
+            source: std::io::Error::other("pulled the plug").into(),
         }
     }
 }
@@ -196,11 +196,20 @@ fn a_failed_write_poisons_the_store_until_it_is_opened_again() {
         assert!(matches!(error, StateError::Io { .. }), "{error}");
         switch.store(false, Ordering::Relaxed);
 
-        assert!(matches!(store.commit(block), Err(StateError::Poisoned)));
-        assert!(matches!(store.read(b"key"), Err(StateError::Poisoned)));
-        assert!(matches!(store.prove(b"key"), Err(StateError::Poisoned)));
+        assert!(matches!(
+            store.commit(block),
+            Err(StateError::Poisoned { .. })
+        ));
+        assert!(matches!(
+            store.read(b"key"),
+            Err(StateError::Poisoned { .. })
+        ));
+        assert!(matches!(
+            store.prove(b"key"),
+            Err(StateError::Poisoned { .. })
+        ));
         let bytes = store.block_bytes(BlockHeight(0));
-        assert!(matches!(bytes, Err(StateError::Poisoned)));
+        assert!(matches!(bytes, Err(StateError::Poisoned { .. })));
         assert_eq!(store.tip(), before.tip());
         assert_eq!(store.tree().root(), before.tree.root());
         drop(store);

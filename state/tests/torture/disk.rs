@@ -92,15 +92,15 @@ fn a_full_disk_is_a_typed_error_and_loses_nothing() {
         assert!(chain.blocks.len() < 100, "the disk is smaller than that");
     };
     // Where it was the pages that found no room, the next block is told that the store stopped.
-    if !matches!(error, StateError::Poisoned) {
+    if !matches!(error, StateError::Poisoned { .. }) {
         assert!(matches!(error, StateError::Exhausted { .. }), "{error}");
         assert_eq!(error.code(), ErrorCode::ResourceExhausted);
     }
     assert!(before.blocks.len() > 5, "some blocks fit");
     let read = store.block_bytes(BlockHeight(0));
-    assert!(matches!(read, Err(StateError::Poisoned)));
+    assert!(matches!(read, Err(StateError::Poisoned { .. })));
     let commit = store.commit(chain.next_block());
-    assert!(matches!(commit, Err(StateError::Poisoned)));
+    assert!(matches!(commit, Err(StateError::Poisoned { .. })));
     drop(store);
 
     disk.remount("size=64m");

@@ -162,7 +162,7 @@ impl Full {
         }
         Err(StateError::Exhausted {
             action: "write",
-            source: std::io::ErrorKind::StorageFull.into(),
+            source: Arc::new(std::io::ErrorKind::StorageFull.into()),
         })
     }
 }

@@ -1,16 +1,16 @@
-//! What the store says about itself: its format, its tip, what was pruned; and the values of the tip.
+//! What the store says about itself: its format, its tip, what was pruned.
 //!
 //! A tip that cannot be read, or names no block that is there, is found again by its hash or by the witness; nothing is
 //! guessed where neither leads to a block.
 
 use ordlane_primitives::{BlockHeader, BlockHeight, codec};
 
-use super::{Check, CheckStage, Fault};
+use super::{Check, Fault};
 use crate::{
-    Space, StateError, Tip, Tree, Witness,
+    Space, StateError, Tip, Witness,
     store::{
         FORMAT_VERSION, check_format, header_of, keys,
-        recovery::{all_leaves, check_witness, read_format, read_tip},
+        recovery::{check_witness, read_format, read_tip},
     },
 };
 
@@ -119,25 +119,6 @@ impl Check<'_> {
         let bytes = self.storage.get(Space::Block, &keys::height_key(height))?;
         let header = bytes.and_then(|bytes| header_of(&bytes));
         Ok(header.filter(|header| header.number == height))
-    }
-
-    /// The tree of all values, if it is that of the tip.
-    pub(super) fn check_values(&mut self, tip: &Tip) -> Result<Option<Tree>, StateError> {
-        self.tell(CheckStage::Values, 0, None);
-        let leaves = all_leaves(self.storage, self.hasher)?;
-        self.report.values = leaves.len() as u64;
-        self.tell(CheckStage::Values, self.report.values, None);
-        let tree = Tree::from_leaves(leaves, self.hasher)?;
-        if tree.root() == tip.state_root {
-            return Ok(Some(tree));
-        }
-        let fault = Fault::WrongHash {
-            of: "state root",
-            expected: tip.state_root,
-            found: tree.root(),
-        };
-        self.lost(Space::Flat, &[], Some(tip.height), fault);
-        Ok(None)
     }
 
     /// From which block on more than headers is stored, and from which block on all is kept.

@@ -63,6 +63,13 @@ pub enum Fault {
         /// What it is.
         found: Hash,
     },
+    /// The tree has a leaf at a path, and no key that is known has this path.
+    MissingLeaf {
+        /// The path.
+        path: Hash,
+        /// The hash of the value that is missing.
+        value_hash: Hash,
+    },
     /// The proposer's authorisation of a block does not hold.
     Unauthorised,
     /// The store and the last block that was acknowledged do not agree, or a part of the store cannot be read at all.
@@ -82,6 +89,7 @@ impl Fault {
             Self::Different => "different",
             Self::Stray => "stray",
             Self::WrongHash { .. } => "wrong_hash",
+            Self::MissingLeaf { .. } => "missing_leaf",
             Self::Unauthorised => "unauthorised",
             Self::Refused { .. } => "refused",
         }
@@ -100,6 +108,10 @@ impl fmt::Display for Fault {
                 expected,
                 found,
             } => write!(f, "the {of} is {found}, it must be {expected}"),
+            Self::MissingLeaf { path, value_hash } => write!(
+                f,
+                "the value with hash {value_hash} is missing, of a key at path {path}"
+            ),
             Self::Unauthorised => f.write_str("its proposer's authorisation does not hold"),
             Self::Refused { reason } => f.write_str(reason),
         }
