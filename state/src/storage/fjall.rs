@@ -67,6 +67,8 @@ impl Default for FjallOptions {
 
 /// Keeps everything in the files of one folder, which it holds locked until it is dropped.
 ///
+/// One key is its own, in every space: 162 bytes of 255. No store has it.
+///
 /// fjall panics on some damaged files. Such a panic is caught and becomes [`StateError::Damaged`], where panics unwind.
 pub struct FjallStorage {
     folder: PathBuf,
