@@ -441,3 +441,6 @@ impl core::fmt::Debug for Tree {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 //! Checking a store, and making again what can be made again.
 //!
 //! Everything is recomputed from the values of the tip and compared: the tree with the tip's state root, or, where it has
-//! another one, every value with the leaves of the stored pages; the pages with the roots of their block, the chain of headers by its hashes, bodies and receipts with the roots in the
-//! headers, reverse diffs by undoing block after block, and indexes and earlier values with what they follow from, both
-//! ways. It works on a storage, so it serves a store that cannot be opened, too.
+//! another one, every value with the leaves of the stored pages; the pages with the roots of their block, the chain of
+//! headers by its hashes, bodies and receipts with the roots in the headers, reverse diffs by undoing block after block,
+//! and indexes and earlier values with what they follow from, both ways. It works on a storage, so it serves a store that
+//! cannot be opened, too.
 //!
 //! Invariants:
 //! - nothing is taken for right but what hashes lead to from the tip's block hash, which the witness attests;
@@ -67,7 +68,8 @@ impl StateStore {
     }
 
     /// Checks a storage and makes again what can be made again: the tree's pages, indexes, earlier values, reverse diffs
-    /// and records about the store, and values of the tip that earlier ones still have. Removes what belongs to nothing. Where something is lost it changes nothing.
+    /// and records about the store, and values of the tip that an earlier block still has. Removes what belongs to nothing.
+    /// Where something is lost it changes nothing.
     ///
     /// It may be interrupted, and run again. Nobody may work on the storage meanwhile.
     ///

@@ -171,6 +171,11 @@ fn hash_together(shaped: &mut [Shaped], hasher: &dyn BatchHasher) -> Result<(), 
             what: "the nodes of an update of the tree make no plan",
         })?;
     hasher.hash_levels(&mut plan);
+    if plan.digests().len() != plan.len() {
+        return Err(StateError::Internal {
+            what: "the plan of an update of the tree was not hashed",
+        });
+    }
     for (shaped, slots) in shaped.iter_mut().zip(slots) {
         shaped.work.take(shaped.found.len(), &slots, &plan);
     }

@@ -217,9 +217,14 @@ impl Drafts {
         plan.end_part()?;
         let nodes = self.levels.iter().rev().flatten();
         for (&(draft, position), &slot) in nodes.zip(&slots) {
-            if let Some((parent, side)) = self.parent(draft, position)
-                && let Some(above) = slot_at[parent]
-            {
+            let Some((parent, side)) = self.parent(draft, position) else {
+                continue;
+            };
+            debug_assert!(
+                slot_at[parent].is_some(),
+                "what is above a changed node changes"
+            );
+            if let Some(above) = slot_at[parent] {
                 plan.link(slot, above, side)?;
             }
         }

@@ -106,9 +106,16 @@ impl<'p> Shape<'p> {
         self.olds[draft - self.first].as_ref()?.node(position)
     }
 
+    /// The node at a position of a page as it was, of which the parent has the hash.
+    fn node_below_its_parent(&self, draft: usize, position: Position) -> Node {
+        let node = self.node(draft, position);
+        debug_assert!(node.is_some(), "a page has every node that it leads to");
+        node.copied().unwrap_or_default()
+    }
+
     /// The leaf that is in its place at a position, of which the parent has the hash.
     fn read(&mut self, draft: usize, position: Position, hash: &Hash) -> Old {
-        let node = self.node(draft, position).copied().unwrap_or_default();
+        let node = self.node_below_its_parent(draft, position);
         self.old(Leaf { node, hash: *hash })
     }
 
@@ -142,7 +149,7 @@ impl<'p> Shape<'p> {
             Old::Leaf(at) if bit(&self.work.leaves[at].node.left, depth) => [Old::Empty, old],
             Old::Leaf(_) => [old, Old::Empty],
             Old::Inner => {
-                let node = self.node(draft, position).copied().unwrap_or_default();
+                let node = self.node_below_its_parent(draft, position);
                 let below = [Old::with(&node.left), Old::with(&node.right)];
                 return Opened {
                     node,
