@@ -37,6 +37,8 @@ const ENTRY_BYTES: usize = 144;
 /// The cuts whose pages are read ahead all at once, and the one below. With some millions of keys changes end there.
 const UPPER_CUTS: [usize; 2] = [12, 16];
 const LOWER_CUT: usize = 20;
+/// How much memory for nodes is kept for later updates, in bytes.
+const MAX_SPARE_BYTES: usize = 64 * 1024 * 1024;
 
 /// A page that a tree has in place of another one, or a patch over it; none where there is no page any more.
 pub(super) type PageChange = (PageId, Option<Page>);
@@ -161,11 +163,14 @@ impl Pages {
         spare.pop().unwrap_or_default()
     }
 
-    /// The same is not needed any more.
+    /// The same is not needed any more, and kept for the next update unless there is enough.
     pub(super) fn give_back(&self, drafts: Drafts) {
         let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < CHUNKS {
-            spare.extend(drafts.recycled());
+        let kept = spare.iter().fold(drafts.bytes(), |sum, drafts| {
+            sum.saturating_add(drafts.bytes())
+        });
+        if kept <= MAX_SPARE_BYTES {
+            spare.push(drafts.recycled());
         }
     }
 

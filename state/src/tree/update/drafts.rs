@@ -23,9 +23,6 @@ use crate::tree::{
     positions::Positions,
 };
 
-/// The largest arena that is kept for the next update, in nodes of 64 bytes.
-const MAX_ARENA_NODES: usize = 1 << 17;
-
 /// A change whose leaf, if it has one, is hashed.
 pub(super) struct Prepared<'a> {
     pub(super) path: &'a Hash,
@@ -309,14 +306,19 @@ impl Drafts {
         pages
     }
 
-    /// The same memory for another update, unless it is more than is worth keeping.
-    pub(in crate::tree) fn recycled(mut self) -> Option<Self> {
+    /// The same memory for another update.
+    pub(in crate::tree) fn recycled(mut self) -> Self {
         self.drafts.clear();
         self.used = 0;
         self.leaves.clear();
         self.levels.iter_mut().for_each(Vec::clear);
         self.removed.clear();
         self.results.clear();
-        (self.arena.len() <= MAX_ARENA_NODES).then_some(self)
+        self
+    }
+
+    /// How much memory the nodes take, in bytes: the most of it by far.
+    pub(in crate::tree) const fn bytes(&self) -> usize {
+        self.arena.len().saturating_mul(size_of::<Node>())
     }
 }
