@@ -18,7 +18,10 @@ use std::{
     fmt, fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -41,11 +44,15 @@ const DATABASE: &str = "fjall";
 pub(super) const KEYSPACES: &str = "keyspaces";
 /// The smallest memtable that can be asked for, in bytes.
 const MIN_MEMTABLE_BYTES: u64 = 64 * 1024;
+/// The smallest size of journals that can be asked for, in bytes, which is that of fjall.
+const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+/// What an entry takes in a journal beside its key and its value, in bytes.
+const ENTRY_BYTES: usize = 21;
 /// How often it is tried to lock a store that somebody may just be closing, and how long is waited in between, as fjall does.
 const LOCK_TRIES: usize = 3;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
 
-/// How much memory a [`FjallStorage`] uses. Nothing here changes a result.
+/// How much memory a [`FjallStorage`] uses, and how much it leaves to be read again. Nothing here changes a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FjallOptions {
@@ -54,6 +61,9 @@ pub struct FjallOptions {
     /// How much of a space is held in memory before it is written to a table, in bytes; at least 64 KiB. Holds for the
     /// life of a store once it is created.
     pub memtable_bytes: u64,
+    /// After how many bytes of batches all spaces are written to tables, so that the journals that have them can go; at
+    /// least 64 MiB. Opening reads the journals, up to twice as much after a crash; the more, the less tables are written.
+    pub journal_bytes: u64,
 }
 
 impl Default for FjallOptions {
@@ -61,6 +71,7 @@ impl Default for FjallOptions {
         Self {
             cache_bytes: 256 * 1024 * 1024,
             memtable_bytes: 64 * 1024 * 1024,
+            journal_bytes: MIN_JOURNAL_BYTES,
         }
     }
 }
@@ -74,6 +85,9 @@ pub struct FjallStorage {
     folder: PathBuf,
     database: Database,
     spaces: Vec<(Space, Keyspace)>,
+    journal_bytes: u64,
+    /// The bytes of batches since all spaces were to be written to tables.
+    unflushed_bytes: AtomicU64,
     /// Held from a batch's number to its end.
     writing: Mutex<()>,
     witness: Mutex<WitnessFile>,
@@ -155,10 +169,18 @@ impl FjallStorage {
         if !created {
             WitnessFile::create(folder)?;
         }
+        // A new journal has its space before it has a batch.
+        let unflushed_bytes = if created {
+            contained("look at the journals", || database.journal_disk_space())?
+        } else {
+            0
+        };
         Ok(Self {
             folder: folder.to_path_buf(),
             database,
             spaces,
+            journal_bytes: options.journal_bytes.max(MIN_JOURNAL_BYTES),
+            unflushed_bytes: AtomicU64::new(unflushed_bytes),
             writing: Mutex::new(()),
             witness: Mutex::new(WitnessFile::open(folder)?),
         })
@@ -172,6 +194,23 @@ impl FjallStorage {
 
     fn space(&self, space: Space) -> Result<&Keyspace, StateError> {
         keyspace_of(&self.spaces, space)
+    }
+
+    /// Has all spaces written to tables, in the background, when so much was written that the journals are to go.
+    fn flush_beyond(&self, batch_bytes: u64) -> Result<(), StateError> {
+        let before = self
+            .unflushed_bytes
+            .fetch_add(batch_bytes, Ordering::Relaxed);
+        if before.saturating_add(batch_bytes) < self.journal_bytes {
+            return Ok(());
+        }
+        self.unflushed_bytes.store(0, Ordering::Relaxed);
+        for (_, keyspace) in &self.spaces {
+            contained("have a space written to a table", || {
+                keyspace.rotate_memtable()
+            })?;
+        }
+        Ok(())
     }
 
     /// The trail of the next batch, which touches these spaces and `meta`.
@@ -219,6 +258,7 @@ impl Storage for FjallStorage {
         let mut fjall_batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         // The spaces that it touches, and whether it removes something.
         let mut touched = BTreeMap::new();
+        let mut batch_bytes: usize = 0;
         for (space, key, value) in batch.into_entries() {
             if key == trail::KEY {
                 return Err(StateError::Internal {
@@ -226,6 +266,11 @@ impl Storage for FjallStorage {
                 });
             }
             *touched.entry(space).or_insert(false) |= value.is_none();
+            let value_bytes = value.as_ref().map_or(0, Vec::len);
+            batch_bytes = batch_bytes
+                .saturating_add(ENTRY_BYTES)
+                .saturating_add(key.len())
+                .saturating_add(value_bytes);
             let keyspace = self.space(space)?;
             match value {
                 Some(value) => fjall_batch.insert(keyspace, key, value),
@@ -242,7 +287,8 @@ impl Storage for FjallStorage {
         let _no_other = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let trail = self.trail(meta, touched.into_keys())?;
         fjall_batch.insert(meta, trail::KEY, trail.encode());
-        contained("write a batch", || fjall_batch.commit())
+        contained("write a batch", || fjall_batch.commit())?;
+        self.flush_beyond(batch_bytes as u64)
     }
 
     fn witness(&self) -> Result<Witness, StateError> {
@@ -396,6 +442,7 @@ fn open_database(folder: &Path, options: FjallOptions) -> Result<Database, State
     let opened = contained("open the database", || {
         match Database::builder(folder.join(DATABASE))
             .cache_size(options.cache_bytes)
+            .max_journaling_size(options.journal_bytes.max(MIN_JOURNAL_BYTES))
             .open()
         {
             Err(fjall::Error::Locked) => Ok(None),

@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use ordlane_primitives::ErrorCode;
-use ordlane_state::{FORMAT_VERSION, FjallOptions, FjallStorage, StateError, StateStore, Storage};
+use ordlane_state::{
+    FORMAT_VERSION, FjallOptions, FjallStorage, Space, StateError, StateStore, Storage, WriteBatch,
+};
 
 use crate::chain::{Chain, assert_equal, in_memory, open};
 
@@ -240,5 +244,38 @@ fn storages_scan_in_order_from_a_key() {
         assert_eq!(first, [1, 0]);
         assert_eq!(storage.get(Space::Block, &[1, 0]).unwrap(), Some(vec![]));
         assert_eq!(storage.get(Space::Rev, &[9]).unwrap(), None);
+    }
+}
+
+#[test]
+fn journals_go_though_some_spaces_are_hardly_written_to() {
+    const BATCH_BYTES: usize = 8 * 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let storage = FjallStorage::open(folder.path()).unwrap();
+    let journals = || {
+        let files = fs::read_dir(folder.path().join("fjall")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name());
+        let is_journal = |name: &std::ffi::OsString| name.to_string_lossy().ends_with(".jnl");
+        names.filter(is_journal).count()
+    };
+    // Three times what they may have.
+    for number in 0..24_u32 {
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Page, number.to_be_bytes(), vec![7; BATCH_BYTES]);
+        batch.put(Space::Rev, number.to_be_bytes(), *b"little");
+        storage.write(batch).unwrap();
+    }
+    for _ in 0..1_000 {
+        if journals() == 1 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(journals(), 1);
+    drop(storage);
+    let storage = FjallStorage::open(folder.path()).unwrap();
+    for number in 0..24_u32 {
+        let found = storage.get(Space::Rev, &number.to_be_bytes()).unwrap();
+        assert_eq!(found.as_deref(), Some(&b"little"[..]));
     }
 }

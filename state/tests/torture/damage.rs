@@ -301,6 +301,7 @@ impl Recipe {
     fn open(&self, folder: &Path) -> Result<(Arc<dyn Storage>, StateStore), StateError> {
         let mut options = FjallOptions::default();
         options.memtable_bytes = self.memtable_bytes;
+        options.journal_bytes = u64::MAX;
         let storage: Arc<dyn Storage> = Arc::new(FjallStorage::open_with(folder, options)?);
         let store = StateStore::open_with(
             storage.clone(),

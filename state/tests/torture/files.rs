@@ -9,10 +9,12 @@ use std::{
 
 use ordlane_state::{FjallOptions, FjallStorage, StateError, Storage, StoreOptions};
 
-/// A storage that writes tables early, so that a short chain has some.
+/// A storage that writes tables early, so that a short chain has some, and keeps a journal as long as anything in it is in
+/// no table.
 pub(crate) fn open_small(folder: &Path) -> Result<Arc<dyn Storage>, StateError> {
     let mut options = FjallOptions::default();
     options.memtable_bytes = 0;
+    options.journal_bytes = u64::MAX;
     Ok(Arc::new(FjallStorage::open_with(folder, options)?))
 }
 
