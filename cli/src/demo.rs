@@ -103,6 +103,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         &files,
         trace.as_mut(),
     )?;
+    if args.data.is_some() {
+        chains.parallel.engine.write_pages()?;
+    }
     let traced = trace.map(TraceFile::finish).transpose()?;
     let proven = chains.prove(prove_whom(&genesis))?;
     let summary = Summary::new(args, data, threads, &chains, proven, traced)?;

@@ -63,7 +63,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     bar.finish_and_clear();
     // What was committed is reported, whatever came after it.
     print(done, args.json)?;
-    outcome
+    outcome?;
+    // So that the next command has the chain open at once.
+    Ok(engine.write_pages()?)
 }
 
 /// The chain to execute on. A chain begins only where the user names its genesis, and never in the place of another.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU64, sync::Arc};
 use ordlane::{
     BlockError, Engine, EngineError, EventQuery, EventRecord, SystemError,
     primitives::{Account, Address, BlockHeight, Event, Genesis, Hash},
-    state::{EventFilter, EventPosition, MemoryStorage, StateError, Storage},
+    state::{EventFilter, EventPosition, MemoryStorage, Space, StateError, Storage},
 };
 use ordlane_testkit::workload::{Distribution, GeneratedBlock};
 
@@ -252,4 +252,23 @@ fn an_engine_that_keeps_few_blocks_reopens_and_goes_on() {
     let kept: Vec<_> = kept.filter(|found| found.position.height.0 >= 6).collect();
     let token = EventFilter::Emitter(Address::token_module());
     assert_eq!(paged(&engine, token, 50), kept);
+}
+
+#[test]
+fn pages_that_are_asked_for_are_those_of_the_last_submitted_block() {
+    let generator = generator(&workload(Distribution::Uniform, 75));
+    let genesis = generator.genesis().clone();
+    let storage = Arc::new(MemoryStorage::new());
+    let engine = built(storage.clone(), &genesis, None);
+    for generated in generator.take(3) {
+        let parent = engine.executed_head().hash;
+        let executed = engine
+            .execute(&parent, &context(&generated), &generated.txs)
+            .unwrap();
+        drop(engine.submit(executed));
+    }
+    engine.write_pages().unwrap();
+    assert_eq!(engine.durable_head().height, BlockHeight(3));
+    let mark = storage.get(Space::Meta, b"pages").unwrap().unwrap();
+    assert_eq!(mark[..8], 3_u64.to_le_bytes());
 }
