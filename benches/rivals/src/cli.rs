@@ -62,6 +62,30 @@ Figures, each a median over the rounds, with quartiles in brackets:
   roots          whether ours are those of NOMT, after every batch
 jmt is in memory, so it has no durable figures; writing its nodes to its map and pruning are not counted.";
 
+/// What the columns of `disk` mean.
+const DISK_FIGURES: &str = "\
+Figures, each at the end of so many blocks, in MiB:
+  mean, most  what the files took of the disk since the line before, what is allocated and not used included; it is looked
+              every 50 blocks
+  growth      the mean of the second half of all blocks so far over that of the first
+  journals    how many of fjall's journals there are, and what they take
+  values ...  the tables of each space: values, earlier values, reverse diffs, blocks and their hashes, receipts, the
+              indexes of transactions and events, pages of the tree
+  ms/block    wall time of a block since the sample before
+  CPU ms      CPU time of all threads for it, also of those that write tables
+Headers and hashes of blocks are kept for ever, so with them the disk grows by some 400 bytes per block.";
+
+/// What the columns of `opening` mean.
+const OPENING_FIGURES: &str = "\
+Figures, each a median over the rounds, with quartiles in brackets:
+  left       written: closed with all pages written; behind: closed with blocks whose pages are not; killed: the same as
+             its files are while it is open
+  journals   how many of fjall's journals there are, and their MiB
+  files ms   wall time of FjallStorage::open
+  store ms   wall time of StateStore::open
+  cold       the same with files that come from the disk, where the system gives them up when it is advised to
+  roots      whether the root is the one that the store had when it was left";
+
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -93,6 +117,17 @@ pub(crate) enum Command {
     /// memory and 2 GiB of disk, and some minutes to load.
     #[command(after_long_help = STATE_FIGURES)]
     State(StateOptions),
+    /// What our store takes of the disk while a chain grows and is pruned.
+    ///
+    /// Blocks change random keys of a state, a tenth of the changes are insertions and a tenth deletions, and have
+    /// transactions of 200 bytes with an event each. They are committed one after another, each durable.
+    #[command(after_long_help = DISK_FIGURES)]
+    Disk(DiskOptions),
+    /// How long our store takes to open, as it was left: with all pages written, with blocks behind them, killed.
+    ///
+    /// Every opening is that of a copy. Lists are separated by commas.
+    #[command(after_long_help = OPENING_FIGURES)]
+    Opening(OpeningOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.
@@ -212,6 +247,59 @@ pub(crate) struct StateOptions {
     pub(crate) data: Option<PathBuf>,
     /// Measured rounds per point, after one that is thrown away.
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// Settings of `disk`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DiskOptions {
+    /// Blocks after those that make the state.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) blocks: u32,
+    /// How many of the last blocks are kept whole; 0 keeps all.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) keep: u32,
+    /// Keys in the state.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keys: u32,
+    /// Changes per block.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) changes: u32,
+    /// Transactions per block.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) txs: u32,
+    /// After how many blocks there is a line of figures, each time.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) every: u32,
+    /// Folder for the files, on the disk that is to be measured; they are removed [default: the build's folder]
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// Settings of `opening`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OpeningOptions {
+    /// Keys in the state.
+    #[arg(long, value_delimiter = ',', default_value = "1000000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) keys: Vec<u32>,
+    /// Blocks whose pages are not written, where there are any; a store writes them after 64 at the latest.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) behind: u32,
+    /// Changes per such block.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) changes: u32,
+    /// Transactions per such block.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) txs: u32,
+    /// Folder for the files, on the disk that is to be measured; they are removed [default: the build's folder]
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Measured rounds per point.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
     #[command(flatten)]
     pub(crate) output: OutputOptions,

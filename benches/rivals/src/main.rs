@@ -1,13 +1,17 @@
 //! `compare`: measures ours beside what it is measured against, interleaved, and prints ratios.
 
 mod apart;
+mod chain;
 mod cli;
 mod contest;
+mod disk;
 mod error;
 mod fee_key;
+mod files;
 mod machine;
 mod measure;
 mod merkle;
+mod opening;
 mod points;
 mod progress;
 mod report;
@@ -28,6 +32,8 @@ fn main() -> ExitCode {
         cli::Command::Signatures(options) => signatures::compare(options),
         cli::Command::Merkle(options) => merkle::compare(options),
         cli::Command::State(options) => state::compare(options),
+        cli::Command::Disk(options) => disk::compare(options),
+        cli::Command::Opening(options) => opening::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -21,12 +21,16 @@ pub(crate) struct Header<S> {
 
 impl<S: Setup> Header<S> {
     fn line(&self, title: &str) -> String {
+        // What is followed for so long has no rounds.
+        let rounds = match self.rounds {
+            0 => String::new(),
+            rounds => format!(", medians of {rounds} rounds with quartiles"),
+        };
         format!(
-            "{}, {} cores; {}, medians of {} rounds with quartiles; {}",
+            "{}, {} cores; {}{rounds}; {}",
             self.machine.cpu,
             self.machine.cores,
             title.replace("{mode}", self.setup.mode()),
-            self.rounds,
             self.setup.note()
         )
     }

@@ -7,11 +7,10 @@ mod ours;
 mod proofs;
 mod rival;
 mod row;
-mod workload;
+pub(crate) mod workload;
 
-use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
 use sha2::{Digest, Sha256};
@@ -24,6 +23,7 @@ use self::workload::Op;
 use crate::cli::{Kind, StateOptions};
 use crate::contest::turns;
 use crate::error::CompareError;
+use crate::files;
 use crate::machine::Machine;
 use crate::measure::{Taken, settle, taken};
 use crate::progress::Measured;
@@ -102,7 +102,7 @@ pub(crate) fn compare(options: &StateOptions) -> Result<bool, CompareError> {
             cache_mib: options.cache_mib,
         },
     };
-    let data = data(options.data.as_deref())?;
+    let data = files::data(options.data.as_deref())?;
     let measure = compare_points(options, &data);
     report_all(options.output, header, &points(options), measure)
 }
@@ -137,16 +137,6 @@ fn compare_points<'a>(
         loaded = Some((point.keys, field));
         Ok(row)
     }
-}
-
-/// The folder in which stores are made: beside what is built, which is on a disk, unless another one is named.
-fn data(named: Option<&Path>) -> Result<PathBuf, CompareError> {
-    let folder = named.map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/compare-state"),
-        Path::to_owned,
-    );
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 /// Every combination that the options name; points with the same state follow each other.
@@ -260,8 +250,9 @@ mod tests {
     use clap::Parser;
     use serde_json::{Map, Value};
 
-    use super::{Stores, compare_points, data, points};
+    use super::{Stores, compare_points, points};
     use crate::cli::{Cli, Command, StateOptions};
+    use crate::files;
     use crate::machine::Machine;
     use crate::report::{Header, Row};
     use crate::state::row::StateRow;
@@ -283,7 +274,7 @@ mod tests {
                 cache_mib: options.cache_mib,
             },
         };
-        let data = data(None).unwrap();
+        let data = files::data(None).unwrap();
         let mut measure = compare_points(&options, &data);
         let rows = points(&options).into_iter().map(|point| {
             let row = measure(&point).unwrap();

@@ -1,8 +1,5 @@
 //! Everybody with the same state, ready to be measured.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use ordlane_primitives::batch::BatchHasher;
@@ -16,6 +13,7 @@ use super::rival::Rival;
 use super::workload::{Key, Population};
 use crate::cli::StateRival;
 use crate::error::CompareError;
+use crate::files;
 use crate::machine::resident_bytes;
 use crate::measure::settle;
 
@@ -137,7 +135,7 @@ impl Loading<'_> {
         let proofs = ours::proofs(entries, self.sample, hasher, self.ground.rounds)?;
         let size = Size {
             resident_bytes,
-            disk_bytes: Some(disk_bytes(folder)?),
+            disk_bytes: Some(files::disk_bytes(folder)?),
             proofs,
         };
         Ok((ours, size, root))
@@ -171,7 +169,7 @@ impl Loading<'_> {
         }
         let size = Size {
             resident_bytes: grown(before),
-            disk_bytes: workers.map(|_| disk_bytes(folder)).transpose()?,
+            disk_bytes: workers.map(|_| files::disk_bytes(folder)).transpose()?,
             proofs: rival.proofs(self.sample, self.ground.rounds)?,
         };
         Ok(Some((rival, size, root)))
@@ -188,20 +186,4 @@ fn grown(before: Option<u64>) -> Option<u64> {
     // What a store still does in the background has its buffers.
     settle();
     Some(resident_bytes()?.saturating_sub(before?))
-}
-
-/// What the files below a folder take of the disk, what is allocated but not used included.
-fn disk_bytes(folder: &Path) -> io::Result<u64> {
-    const BLOCK_BYTES: u64 = 512;
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        bytes += if about.is_dir() {
-            disk_bytes(&entry.path())?
-        } else {
-            about.blocks() * BLOCK_BYTES
-        };
-    }
-    Ok(bytes)
 }

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ordlane_primitives::batch::{BatchHasher, Sequential};
-use ordlane_primitives::{
-    Address, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Extra, Gas, Hash, RawKey, Receipts,
-    TimestampMs, codec, tree,
-};
+use ordlane_primitives::{Hash, Receipts, codec, tree};
 use ordlane_state::{
     BlockCommit, Change, FjallOptions, FjallStorage, LeafChange, StateStore, StoreOptions, Tree,
 };
 
 use super::proofs::{ProofFigures, measured};
 use super::workload::{Key, Op};
+use crate::chain::{change, header};
 use crate::error::CompareError;
 use crate::measure::{Taken, taken};
 
@@ -92,7 +90,7 @@ impl Ours {
     }
 
     fn write(&self, changes: Vec<Change>, tree: Tree) -> Result<(), CompareError> {
-        let header = self.header(tree.root());
+        let header = header(self.store.tip(), tree.root());
         Ok(self.store.commit(BlockCommit {
             block_bytes: codec::encode(&header),
             header,
@@ -100,28 +98,6 @@ impl Ours {
             changes,
             tree: Some(tree),
         })?)
-    }
-
-    fn header(&self, state_root: Hash) -> BlockHeader {
-        let tip = self.store.tip();
-        BlockHeader {
-            version: BLOCK_VERSION,
-            chain_id: ChainId(1),
-            parent_hash: tip.map_or(Hash::ZERO, |tip| tip.block_hash),
-            number: tip.map_or(BlockHeight::GENESIS, |tip| BlockHeight(tip.height.0 + 1)),
-            timestamp_ms: TimestampMs(0),
-            proposer: Address::ZERO,
-            state_root,
-            transactions_root: Hash::ZERO,
-            receipts_root: Hash::ZERO,
-            events_root: Hash::ZERO,
-            compute_receipts_root: Hash::ZERO,
-            gas_limit: Gas(0),
-            gas_used: Gas(0),
-            total_pouw_score: 0,
-            provider_count: 0,
-            extra: Extra::default(),
-        }
     }
 }
 
@@ -141,14 +117,6 @@ fn leaves(batch: &[Op], hasher: &dyn BatchHasher) -> Vec<LeafChange> {
     let mut hashes = hasher.hash_messages(&values).into_iter();
     let leaf = |op: &Op| (Hash(op.key), op.new.as_ref().and_then(|_| hashes.next()));
     batch.iter().map(leaf).collect()
-}
-
-fn change(op: &Op) -> Change {
-    Change {
-        key: RawKey::from_bytes(op.key.to_vec()),
-        old: op.old.clone(),
-        new: op.new.clone(),
-    }
 }
 
 /// How many 64-byte hashes the update takes.

@@ -16,28 +16,28 @@ const MIXED_SHARE: usize = 10;
 const LOADED_AT_A_TIME: usize = 100_000;
 
 /// A key, which is its path, too.
-pub(super) type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// The change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Op {
-    pub(super) key: Key,
-    pub(super) old: Option<Vec<u8>>,
-    pub(super) new: Option<Vec<u8>>,
+pub(crate) struct Op {
+    pub(crate) key: Key,
+    pub(crate) old: Option<Vec<u8>>,
+    pub(crate) new: Option<Vec<u8>>,
     /// Where the key is held, unless it is new.
     place: Option<usize>,
 }
 
 /// All keys that have a value.
 #[derive(Clone, Debug)]
-pub(super) struct Population {
+pub(crate) struct Population {
     entries: Vec<(Key, Vec<u8>)>,
     applied: ChaCha8Rng,
     other: ChaCha8Rng,
 }
 
 impl Population {
-    pub(super) fn new(keys: usize) -> Self {
+    pub(crate) fn new(keys: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut paths: Vec<Key> = (0..keys).map(|_| random_key(&mut rng)).collect();
         paths.sort_unstable();
@@ -51,7 +51,7 @@ impl Population {
     }
 
     /// The batches that make the state.
-    pub(super) fn initial(&self) -> impl Iterator<Item = Vec<Op>> {
+    pub(crate) fn initial(&self) -> impl Iterator<Item = Vec<Op>> {
         self.entries.chunks(LOADED_AT_A_TIME).map(|entries| {
             let ops = entries.iter().map(|(key, value)| Op {
                 key: *key,
@@ -64,7 +64,7 @@ impl Population {
     }
 
     /// A batch, ascending by key, that is now part of the state.
-    pub(super) fn apply(&mut self, size: usize, kind: Kind) -> Vec<Op> {
+    pub(crate) fn apply(&mut self, size: usize, kind: Kind) -> Vec<Op> {
         let ops = draw(&self.entries, &mut self.applied, size, kind);
         let mut gone = Vec::new();
         for Op {
@@ -88,18 +88,18 @@ impl Population {
     }
 
     /// A batch, ascending by key, that does not become part of the state.
-    pub(super) fn other(&mut self, size: usize, kind: Kind) -> Vec<Op> {
+    pub(crate) fn other(&mut self, size: usize, kind: Kind) -> Vec<Op> {
         draw(&self.entries, &mut self.other, size, kind)
     }
 
     /// Some of the keys with their values, spread over all of them.
-    pub(super) fn sample(&self, size: usize) -> Vec<(Key, Vec<u8>)> {
+    pub(crate) fn sample(&self, size: usize) -> Vec<(Key, Vec<u8>)> {
         let step = self.entries.len().div_ceil(size.max(1)).max(1);
         self.entries.iter().step_by(step).cloned().collect()
     }
 
     /// All keys with their values.
-    pub(super) fn entries(&self) -> &[(Key, Vec<u8>)] {
+    pub(crate) fn entries(&self) -> &[(Key, Vec<u8>)] {
         &self.entries
     }
 }
