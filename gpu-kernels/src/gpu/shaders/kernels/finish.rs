@@ -1,0 +1,56 @@
+//! Verdicts: whether A and R are points and 8 (P - R) is the neutral element, where P is the sum s B - k A.
+
+use super::{ElementRows, read, write};
+use crate::gpu::shaders::emit::{BufferId, Kernel, Program};
+use crate::gpu::shaders::field::Field;
+use crate::gpu::shaders::point::Points;
+use crate::gpu::shaders::{MAX_SIGNATURES, Radix};
+
+const POINTS: BufferId = BufferId::new(0);
+const SUMS: BufferId = BufferId::new(1);
+const VERDICTS: BufferId = BufferId::new(2);
+
+/// The words of the uniform.
+const STRIDE: usize = 1;
+
+/// Verdict i becomes one or zero. The neutral element is X = 0, Y = Z.
+pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
+    let field = Field::define(program, radix);
+    let points = Points::define(program, field);
+    let carried = field.limits(1);
+    program.kernel_per_item(
+        "ed25519_finish",
+        ["count", "stride", "unused_2", "unused_3"],
+        vec![read("points"), read("sums"), write("verdicts")],
+        |code, item| {
+            let stride = code.uniform(STRIDE, MAX_SIGNATURES);
+            let row_of_points = code.shift_left(stride, 1);
+            let mut rows = ElementRows::new(code, field, POINTS, item, row_of_points);
+            rows.skip(2);
+            let has_key = rows.load_word(1);
+            let place_of_r = code.add(stride, item);
+            let mut rows = ElementRows::new(code, field, POINTS, place_of_r, row_of_points);
+            let x = rows.load(&carried);
+            let y = rows.load(&carried);
+            let has_r = rows.load_word(1);
+            let r = points.make_affine(code, x, y);
+
+            let mut rows = ElementRows::new(code, field, SUMS, item, stride);
+            let fields = points.completed_fields().map(|limits| rows.load(&limits));
+            let p = points.extended(code, points.completed(code, fields));
+            let difference = points.add_affine(code, p, r, code.bool(true));
+            let multiple = code.variable(difference, points.completed_limits());
+            code.repeat(3, |_| {
+                code.set(multiple, points.double(code, code.get(multiple)));
+            });
+            let [x, y, z] = points.projective(code, code.get(multiple));
+            let is_neutral = code.and(
+                field.is_zero(code, field.canonical(code, x)),
+                field.equals(code, y, z),
+            );
+            let one = code.select(is_neutral, code.u32(1), code.u32(0));
+            let verdict = code.and(one, code.and(has_key, has_r));
+            code.store(VERDICTS, item, verdict, 1);
+        },
+    )
+}
