@@ -16,6 +16,7 @@
     reason = "what is generated depends on nothing but the kernel and the radix, and the tests generate all of it"
 )]
 
+pub(crate) mod base;
 pub(crate) mod emit;
 pub(crate) mod field;
 pub(crate) mod kernels;
@@ -167,3 +168,6 @@ pub(crate) fn kernel(kind: KernelKind, radix: Radix) -> KernelSource {
         needs_int64: kind.has_radix() && radix.needs_int64(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,18 @@ pub(crate) struct LevelUniform {
     pub(crate) target: u32,
 }
 
+/// The uniform of `sha256_chunks`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct ChunksUniform {
+    /// Chunks of this dispatch, none of which waits for another one.
+    pub(crate) count: u32,
+    /// The number of the first of them.
+    pub(crate) first_chunk: u32,
+    /// Zero.
+    pub(crate) unused: [u32; 2],
+}
+
 /// The uniform of the kernels for signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]

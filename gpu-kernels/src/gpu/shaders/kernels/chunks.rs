@@ -1,5 +1,5 @@
-//! All levels of parts of the state tree: one workgroup works through the levels of its part, and one dispatch for the
-//! parts is followed by one for what is above them.
+//! All levels of parts of the state tree: one workgroup works through the levels of its part, its chunk. One dispatch for
+//! all chunks is followed by one for what is above them, which is a chunk of its own.
 //!
 //! Messages are numbered so that those of one level of one chunk follow each other. A message's link says where its digest
 //! goes: twice the half of a message that becomes it, plus one if the message is a leaf's. The half h belongs to the
@@ -18,15 +18,19 @@ const MESSAGES: BufferId = BufferId::new(0);
 const LINKS: BufferId = BufferId::new(1);
 const PLAN: BufferId = BufferId::new(2);
 
-/// Hashes the messages of every chunk, level after level.
+/// The word of the uniform.
+const FIRST_CHUNK: usize = 1;
+
+/// Hashes the messages of `count` chunks from `first_chunk` on, level after level.
 pub(crate) fn define(program: &mut Program, workgroup_size: u32) -> Kernel {
     let sha256 = Sha256::define(program);
     program.kernel_per_workgroup(
         "sha256_chunks",
-        ["count", "unused_1", "unused_2", "unused_3"],
+        ["count", "first_chunk", "unused_2", "unused_3"],
         vec![quads(write("messages")), read("links"), read("plan")],
         workgroup_size,
-        |code, chunk, thread| {
+        |code, workgroup, thread| {
+            let chunk = code.add(code.uniform(FIRST_CHUNK, MAX_ITEMS), workgroup);
             let load_plan = |index| code.load(PLAN, index, MAX_ITEMS);
             let first_level = load_plan(chunk);
             let end_level = load_plan(code.add_constant(chunk, 1));

@@ -24,8 +24,9 @@ pub(crate) struct Link {
 
 /// Messages with their links, level by level and chunk by chunk.
 ///
-/// A chunk is begun, then each of its levels, the lowest first, and then the messages of the level are added. Numbers of
-/// parents are those that [`push`](Self::push) gives, so who builds a plan numbers the messages first.
+/// A chunk is begun, then each of its levels, the lowest first, and then the messages of the level are added. Messages have
+/// numbers in the order in which they are added, so who makes a plan counts them first. A chunk that is above others comes
+/// after them, and is hashed by a dispatch after theirs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TreePlan {
     messages: Vec<[Hash; 2]>,
@@ -53,12 +54,12 @@ impl TreePlan {
         self.messages.push(children);
     }
 
-    /// How many chunks there are: the number of workgroups.
+    /// How many chunks there are.
     pub(crate) fn chunks(&self) -> u32 {
         count(self.chunks.len())
     }
 
-    /// `messages`, with room for those after the last one that links name: the buffer must have `len` of them.
+    /// `messages`, and after them as many more as links name: `len` in all.
     pub(crate) fn messages(&self, len: usize) -> Vec<[Hash; 2]> {
         let mut messages = self.messages.clone();
         messages.resize(len.max(messages.len()), [Hash::ZERO; 2]);
