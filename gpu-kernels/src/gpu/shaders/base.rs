@@ -58,18 +58,18 @@ fn define(program: &mut Program, radix: Radix) -> Kernel {
         vec![write("base")],
         |code, item| {
             let [x, y] = [BASE_X, BASE_Y].map(|words| field.constant(code, words));
-            let step = points.make_affine(code, x, y);
-            let multiple = code.variable(points.from_affine(code, x, y), points.completed_limits());
+            let base = points.make_affine(code, x, y);
+            let step = points.affine(code, base);
+            let multiple = code.variable(points.from_affine(code, base), points.completed_limits());
             code.repeat(BASE_MULTIPLES, |number| {
                 let extended = points.extended(code, code.get(multiple));
                 let [x, y, z, _] = code.fields(extended);
                 let inverse = invert(code, field, z, |code, z| code.call(power_p58, &[z]));
                 let [x, y] = [x, y].map(|coordinate| field.mul(code, coordinate, inverse));
-                let affine = points.make_affine(code, x, y);
                 let words = code.mul_constant(number, 3 * radix.limbs() as u64);
                 let first = code.add(words, item);
                 let mut rows = ElementRows::new(code, field, BASE, first, code.u32(1));
-                for element in code.fields::<3>(affine) {
+                for element in points.make_affine(code, x, y) {
                     rows.store(field.canonical(code, element), &field.limits(1));
                 }
                 let no = code.bool(false);

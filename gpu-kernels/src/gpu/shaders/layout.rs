@@ -15,7 +15,7 @@
 //! | `blocks` | 16 per block of 64 bytes, padded by the host |
 //! | `starts` | one per message and one more: where its blocks begin |
 //! | `encodings` | 8 per point: keys from 0, the R of the signatures from `stride` |
-//! | `points` | rows of `2 stride`: x, y, and one if there is such a point |
+//! | `points` | rows of `2 stride`: three elements, and one if there is such a point |
 //! | `table` | rows of `stride`: per multiple 1 to 8 of -A, four elements |
 //! | `scalars` | 16 per signature: k and s in the form of [`pack`](super::pack) |
 //! | `base` | per multiple 1 to 128 of the base point, three elements |
@@ -124,7 +124,7 @@ impl SignatureSizes {
             encodings: 2 * DIGEST_WORDS as u64 * stride,
             scalars: 2 * DIGEST_WORDS as u64 * stride,
             base: BASE_MULTIPLES as u64 * 3 * element,
-            points: 2 * (2 * element + 1) * stride,
+            points: 2 * (3 * element + 1) * stride,
             table: KEY_MULTIPLES as u64 * 4 * element * stride,
             sums: 4 * element * stride,
             verdicts: stride,

@@ -144,10 +144,21 @@ impl Points {
         code.structure(self.types.completed, fields.to_vec())
     }
 
-    /// The point (x, y) in that form: E = x, F = G = 1, H = y.
-    pub(crate) fn from_affine(self, code: &Code<'_>, x: Value, y: Value) -> Value {
-        let one = self.field.small(code, 1);
-        self.completed(code, [x, one, one, y])
+    /// The point with Z = 1 of these fields in that form: E = 2 x, F = G = 2, H = 2 y.
+    pub(crate) fn from_affine(self, code: &Code<'_>, [plus, minus, _]: [Value; 3]) -> Value {
+        let two = self.field.small(code, 2);
+        let twice_x = self.field.sub(code, plus, minus, 1);
+        let twice_y = self.field.add(code, plus, minus);
+        self.completed(code, [self.field.carry(code, twice_x), two, two, twice_y])
+    }
+
+    /// The fields of the point's negative.
+    pub(crate) fn negate_affine(
+        self,
+        code: &Code<'_>,
+        [plus, minus, t2d]: [Value; 3],
+    ) -> [Value; 3] {
+        [minus, plus, self.field.negate(code, t2d)]
     }
 
     /// A point made ready to be added: Y + X, Y - X, 2 Z, 2 d T.
@@ -155,7 +166,18 @@ impl Points {
         code.structure(self.types.cached, fields.to_vec())
     }
 
-    /// The fields of that, for a point.
+    /// The neutral element made ready to be added.
+    pub(crate) fn neutral(self, code: &Code<'_>) -> Value {
+        let fields = [1, 1, 2, 0].map(|number| self.field.small(code, number));
+        self.cached(code, fields)
+    }
+
+    /// What the limbs of a point made ready to be added are limited to.
+    pub(crate) fn cached_limits(self) -> Limits {
+        limits(self.field, &CARRIED)
+    }
+
+    /// The fields of one made ready to be added, for a point.
     pub(crate) fn make_cached(self, code: &Code<'_>, extended: Value) -> [Value; 4] {
         let field = self.field;
         let [x, y, z, t] = code.fields(extended);
@@ -172,16 +194,15 @@ impl Points {
         code.structure(self.types.affine, fields.to_vec())
     }
 
-    /// The same of carried coordinates.
-    pub(crate) fn make_affine(self, code: &Code<'_>, x: Value, y: Value) -> Value {
+    /// The fields of that, for carried coordinates.
+    pub(crate) fn make_affine(self, code: &Code<'_>, x: Value, y: Value) -> [Value; 3] {
         let field = self.field;
         let t = field.mul(code, x, y);
-        let fields = [
+        [
             field.carry(code, field.add(code, y, x)),
             field.carry(code, field.sub(code, y, x, 1)),
             field.mul(code, t, field.constant(code, D2)),
-        ];
-        self.affine(code, fields)
+        ]
     }
 
     /// Twice a sum.
@@ -194,9 +215,11 @@ impl Points {
         code.call(self.extended, &[completed])
     }
 
-    /// X, Y and Z of a sum.
-    pub(crate) fn projective(self, code: &Code<'_>, completed: Value) -> [Value; 3] {
-        projective(code, self.field, completed)
+    /// Whether twice a sum is the neutral element. That is so for the points with x = 0, which are that and (0, -1); and
+    /// x = E / G.
+    pub(crate) fn is_neutral_twice(self, code: &Code<'_>, completed: Value) -> Value {
+        let e = code.field(completed, 0);
+        self.field.is_zero(code, self.field.canonical(code, e))
     }
 
     /// The sum, or the difference where `negative` holds.

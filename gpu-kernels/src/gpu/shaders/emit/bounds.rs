@@ -131,6 +131,7 @@ impl<'a> Proof<'a> {
                     }];
                     self.block(body);
                 }
+                Statement::When { body, .. } => self.block(body),
                 Statement::Barrier => {}
             }
         }

@@ -303,16 +303,27 @@ impl<'a> Code<'a> {
     /// Repeats `body`, which gets a counter, from `from` while it is below `below`, in steps of `step`.
     pub(crate) fn count(&self, from: Value, below: Value, step: Value, body: impl FnOnce(Value)) {
         let counter = self.value(Type::U32);
-        let outer = std::mem::take(&mut self.state.borrow_mut().statements);
-        body(counter);
-        let inner = std::mem::replace(&mut self.state.borrow_mut().statements, outer);
+        let body = self.nested(|| body(counter));
         self.push(Statement::Loop {
             counter,
             from,
             below,
             step,
-            body: inner,
+            body,
         });
+    }
+
+    /// Does `body` where the condition holds.
+    pub(crate) fn when(&self, condition: Value, body: impl FnOnce()) {
+        let body = self.nested(body);
+        self.push(Statement::When { condition, body });
+    }
+
+    /// The statements that `body` adds.
+    fn nested(&self, body: impl FnOnce()) -> Vec<Statement> {
+        let outer = std::mem::take(&mut self.state.borrow_mut().statements);
+        body();
+        std::mem::replace(&mut self.state.borrow_mut().statements, outer)
     }
 
     /// Repeats `body` so many times.

@@ -191,6 +191,12 @@ impl Run<'_, '_> {
                 }
                 Ok(())
             }
+            Statement::When { condition, body } => {
+                if self.memory[place.at(*condition)] == 1 {
+                    self.block(place, body)?;
+                }
+                Ok(())
+            }
             Statement::Barrier => {
                 if self.machine.kernel.workgroup_size == 1 {
                     Ok(())

@@ -109,6 +109,11 @@ pub(crate) enum Statement {
         step: Value,
         body: Vec<Statement>,
     },
+    /// The body, where the condition holds.
+    When {
+        condition: Value,
+        body: Vec<Statement>,
+    },
     /// All threads of the workgroup come here before any goes on, and see what the others stored.
     Barrier,
 }
@@ -269,12 +274,13 @@ impl Op {
 }
 
 impl Statement {
-    /// Shows every value that it uses, apart from what a definition is made of and from a loop's body.
+    /// Shows every value that it uses, apart from what a definition is made of and from those of a body.
     pub(super) fn operands(&self, show: &mut dyn FnMut(Value)) {
         match self {
             Self::Let(..) | Self::Barrier => {}
             Self::Set(_, value) => show(*value),
             Self::Store(_, index, value, _) => [*index, *value].into_iter().for_each(show),
+            Self::When { condition, .. } => show(*condition),
             Self::Loop {
                 from, below, step, ..
             } => [*from, *below, *step].into_iter().for_each(show),

@@ -230,6 +230,12 @@ impl<'a> Printer<'a> {
                 self.block(body, depth + 1);
                 line(self.text, depth, "}");
             }
+            Statement::When { condition, body } => {
+                let head = format!("if {} {{", self.name(*condition));
+                line(self.text, depth, &head);
+                self.block(body, depth + 1);
+                line(self.text, depth, "}");
+            }
             Statement::Barrier => {
                 line(self.text, depth, "storageBarrier();");
                 line(self.text, depth, "workgroupBarrier();");
@@ -355,7 +361,7 @@ impl Uses {
                 op.operands(&mut |operand| self.used(operand, home, times));
             }
             statement.operands(&mut |operand| self.used(operand, home, 1));
-            if let Statement::Loop { body, .. } = statement {
+            if let Statement::Loop { body, .. } | Statement::When { body, .. } = statement {
                 self.block(body);
             }
         }
@@ -402,7 +408,7 @@ fn calls(statements: &[Statement]) -> Vec<usize> {
         .iter()
         .flat_map(|statement| match statement {
             Statement::Let(_, Op::Call(function, _)) => vec![function.0],
-            Statement::Loop { body, .. } => calls(body),
+            Statement::Loop { body, .. } | Statement::When { body, .. } => calls(body),
             _ => Vec::new(),
         })
         .collect()

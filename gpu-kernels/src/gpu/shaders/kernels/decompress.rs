@@ -1,19 +1,20 @@
 //! Points from their encodings.
 
 use super::{ElementRows, load_quads, quads, read, write};
-use crate::gpu::shaders::Radix;
 use crate::gpu::shaders::emit::{BufferId, Code, Kernel, Program, Value};
 use crate::gpu::shaders::field::Field;
-use crate::gpu::shaders::point::{D, SQRT_M1};
+use crate::gpu::shaders::point::{D, Points, SQRT_M1};
 use crate::gpu::shaders::power;
+use crate::gpu::shaders::{MAX_SIGNATURES, Radix};
 
 const ENCODINGS: BufferId = BufferId::new(0);
 const POINTS: BufferId = BufferId::new(1);
 
-/// Encoding i gives point i, and whether there is one. As ZIP 215 has it, y need not be below p, and the sign of x = 0 may
+/// Encoding i gives point i, ready to be added, and whether there is one. As ZIP 215 has it, y need not be below p, and the sign of x = 0 may
 /// be either.
 pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
     let field = Field::define(program, radix);
+    let points = Points::define(program, field);
     let power_p58 = power::define(program, field);
     program.kernel_per_item(
         "ed25519_decompress",
@@ -29,11 +30,12 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let (x, found) = root(code, field, y, sign, |code, element| {
                 code.call(power_p58, &[element])
             });
-            let stride = code.uniform(0, 2 * crate::gpu::shaders::MAX_SIGNATURES);
+            let stride = code.uniform(0, 2 * MAX_SIGNATURES);
             let limits = field.limits(1);
             let mut rows = ElementRows::new(code, field, POINTS, item, stride);
-            rows.store(x, &limits);
-            rows.store(y, &limits);
+            for element in points.make_affine(code, x, y) {
+                rows.store(element, &limits);
+            }
             let one = code.select(found, code.u32(1), code.u32(0));
             rows.store_word(one, 1);
         },

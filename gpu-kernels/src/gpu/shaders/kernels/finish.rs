@@ -13,7 +13,8 @@ const VERDICTS: BufferId = BufferId::new(2);
 /// The words of the uniform.
 const STRIDE: usize = 1;
 
-/// Verdict i becomes one or zero. The neutral element is X = 0, Y = Z.
+/// Verdict i becomes one or zero. Four times the difference is computed, and of that it can be seen whether twice it is
+/// neutral.
 pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
     let field = Field::define(program, radix);
     let points = Points::define(program, field);
@@ -26,28 +27,23 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let stride = code.uniform(STRIDE, MAX_SIGNATURES);
             let row_of_points = code.shift_left(stride, 1);
             let mut rows = ElementRows::new(code, field, POINTS, item, row_of_points);
-            rows.skip(2);
+            rows.skip(3);
             let has_key = rows.load_word(1);
             let place_of_r = code.add(stride, item);
             let mut rows = ElementRows::new(code, field, POINTS, place_of_r, row_of_points);
-            let x = rows.load(&carried);
-            let y = rows.load(&carried);
+            let r = [(); 3].map(|()| rows.load(&carried));
+            let r = points.affine(code, r);
             let has_r = rows.load_word(1);
-            let r = points.make_affine(code, x, y);
 
             let mut rows = ElementRows::new(code, field, SUMS, item, stride);
             let fields = points.completed_fields().map(|limits| rows.load(&limits));
             let p = points.extended(code, points.completed(code, fields));
             let difference = points.add_affine(code, p, r, code.bool(true));
             let multiple = code.variable(difference, points.completed_limits());
-            code.repeat(3, |_| {
+            code.repeat(2, |_| {
                 code.set(multiple, points.double(code, code.get(multiple)));
             });
-            let [x, y, z] = points.projective(code, code.get(multiple));
-            let is_neutral = code.and(
-                field.is_zero(code, field.canonical(code, x)),
-                field.equals(code, y, z),
-            );
+            let is_neutral = points.is_neutral_twice(code, code.get(multiple));
             let one = code.select(is_neutral, code.u32(1), code.u32(0));
             let verdict = code.and(one, code.and(has_key, has_r));
             code.store(VERDICTS, item, verdict, 1);

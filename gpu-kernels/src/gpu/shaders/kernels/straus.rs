@@ -36,26 +36,35 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let mut rows = ElementRows::new(code, field, SUMS, item, stride);
             let fields = limits.each_ref().map(|limits| rows.load(limits));
             let sum = code.variable(points.completed(code, fields), points.completed_limits());
+            let entry = code.variable(points.neutral(code), points.cached_limits());
+            let negative = code.variable(code.bool(false), vec![1]);
             let [first, end] = [FIRST_BYTE, END_BYTE].map(|word| code.uniform(word, SCALAR_BYTES));
             code.count(first, end, code.u32(1), |from_highest| {
                 let number = code.sub(code.u32(SCALAR_BYTES - 1), from_highest);
                 let [k, s] = bytes(code, item, number);
-                code.repeat(2, |half| {
-                    code.repeat(4, |_| code.set(sum, points.double(code, code.get(sum))));
-                    let shift = code.sub(code.u32(4), code.shift_left(half, 2));
-                    let nibble = code.mask(code.shift_right_by(k, shift), 15);
-                    let digit = Digit::of(code, nibble, KEY_MULTIPLES.into());
-                    let entry = key_entry(code, points, digit, item, stride);
+                // Two digits of k and then one of s, so that there is one place where entries are added.
+                code.repeat(3, |turn| {
+                    let is_base = code.equal_constant(turn, 2);
+                    let is_key = code.xor(is_base, code.bool(true));
+                    code.when(is_key, || {
+                        code.repeat(4, |_| code.set(sum, points.double(code, code.get(sum))));
+                        // The upper digit first.
+                        let is_upper = code.equal_constant(turn, 0);
+                        let upper = code.shift_right(k, 4);
+                        let nibble = code.select(is_upper, upper, code.mask(k, 15));
+                        let digit = Digit::of(code, nibble, KEY_MULTIPLES.into());
+                        code.set(entry, key_entry(code, points, digit, item, stride));
+                        code.set(negative, digit.negative);
+                    });
+                    code.when(is_base, || {
+                        let digit = Digit::of(code, s, BASE_MULTIPLES.into());
+                        code.set(entry, base_entry(code, points, digit));
+                        code.set(negative, digit.negative);
+                    });
                     let extended = points.extended(code, code.get(sum));
-                    code.set(sum, points.add(code, extended, entry, digit.negative));
+                    let (entry, negative) = (code.get(entry), code.get(negative));
+                    code.set(sum, points.add(code, extended, entry, negative));
                 });
-                let digit = Digit::of(code, s, BASE_MULTIPLES.into());
-                let entry = base_entry(code, points, digit);
-                let extended = points.extended(code, code.get(sum));
-                code.set(
-                    sum,
-                    points.add_affine(code, extended, entry, digit.negative),
-                );
             });
             let fields: [_; 4] = code.fields(code.get(sum));
             let mut rows = ElementRows::new(code, field, SUMS, item, stride);
@@ -111,23 +120,17 @@ fn key_entry(code: &Code<'_>, points: Points, digit: Digit, item: Value, stride:
     let words = code.mul_constant(digit.entry, 4 * field.radix.limbs() as u64);
     let first = code.add(code.mul(words, stride), item);
     let mut rows = ElementRows::new(code, field, TABLE, first, stride);
-    let neutral = [1, 1, 2, 0].map(|number| field.small(code, number));
-    let fields = neutral.map(|neutral| {
-        let element = rows.load(&field.limits(1));
-        code.select(digit.is_zero, neutral, element)
-    });
-    points.cached(code, fields)
+    let fields = [(); 4].map(|()| rows.load(&field.limits(1)));
+    let entry = points.cached(code, fields);
+    code.select(digit.is_zero, points.neutral(code), entry)
 }
 
-/// The multiple of the base point that a digit names.
+/// The multiple of the base point that a digit names. Its Z is one.
 fn base_entry(code: &Code<'_>, points: Points, digit: Digit) -> Value {
     let field = points.field;
     let first = code.mul_constant(digit.entry, 3 * field.radix.limbs() as u64);
     let mut rows = ElementRows::new(code, field, BASE, first, code.u32(1));
-    let neutral = [1, 1, 0].map(|number| field.small(code, number));
-    let fields = neutral.map(|neutral| {
-        let element = rows.load(&field.limits(1));
-        code.select(digit.is_zero, neutral, element)
-    });
-    points.affine(code, fields)
+    let [plus, minus, t2d] = [(); 3].map(|()| rows.load(&field.limits(1)));
+    let entry = points.cached(code, [plus, minus, field.small(code, 2), t2d]);
+    code.select(digit.is_zero, points.neutral(code), entry)
 }

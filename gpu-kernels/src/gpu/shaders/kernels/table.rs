@@ -27,10 +27,11 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let stride = code.uniform(STRIDE, MAX_SIGNATURES);
             let row_of_points = code.shift_left(stride, 1);
             let mut rows = ElementRows::new(code, field, POINTS, item, row_of_points);
-            let x = field.negate(code, rows.load(&carried));
-            let y = rows.load(&carried);
-            let step = points.make_affine(code, x, y);
-            let multiple = code.variable(points.from_affine(code, x, y), points.completed_limits());
+            let key = [(); 3].map(|()| rows.load(&carried));
+            let negative = points.negate_affine(code, key);
+            let step = points.affine(code, negative);
+            let first = points.from_affine(code, negative);
+            let multiple = code.variable(first, points.completed_limits());
             code.repeat(KEY_MULTIPLES, |number| {
                 let extended = points.extended(code, code.get(multiple));
                 let words = code.mul_constant(number, 4 * radix.limbs() as u64);
