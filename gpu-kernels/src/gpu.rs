@@ -3,4 +3,5 @@
 //! Invariant: a fault of the GPU is never a verdict. Whatever it cannot answer, or answers wrongly where it is looked at,
 //! the CPU computes.
 
+#[expect(dead_code, reason = "the device, which runs them, is driven elsewhere")]
 pub(crate) mod shaders;

@@ -60,7 +60,10 @@ fn define(program: &mut Program, radix: Radix) -> Kernel {
             let [x, y] = [BASE_X, BASE_Y].map(|words| field.constant(code, words));
             let base = points.make_affine(code, x, y);
             let step = points.affine(code, base);
-            let multiple = code.variable(points.from_affine(code, base), points.completed_limits());
+            let multiple = code.variable(
+                points.completed_affine(code, base),
+                points.completed_limits(),
+            );
             code.repeat(BASE_MULTIPLES, |number| {
                 let extended = points.extended(code, code.get(multiple));
                 let [x, y, z, _] = code.fields(extended);

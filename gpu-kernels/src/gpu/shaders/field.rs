@@ -73,18 +73,18 @@ impl Field {
     }
 
     /// An element by its limbs.
-    pub(crate) fn from_limbs(self, code: &Code<'_>, limbs: Vec<Value>) -> Value {
+    pub(crate) fn element(self, code: &Code<'_>, limbs: Vec<Value>) -> Value {
         code.structure(self.element, limbs)
     }
 
-    pub(crate) fn to_limbs(self, code: &Code<'_>, element: Value) -> Vec<Value> {
+    pub(crate) fn limbs(self, code: &Code<'_>, element: Value) -> Vec<Value> {
         all_limbs(code, self.radix, element)
     }
 
     /// A number below 2^255 by its words.
     pub(crate) fn constant(self, code: &Code<'_>, words: [u64; 4]) -> Value {
         let limbs = limbs_of(self.radix, words);
-        self.from_limbs(code, limbs.map(|limb| code.u32(limb)).collect())
+        self.element(code, limbs.map(|limb| code.u32(limb)).collect())
     }
 
     pub(crate) fn small(self, code: &Code<'_>, number: u32) -> Value {
@@ -92,7 +92,7 @@ impl Field {
     }
 
     /// The lower 255 bits of eight words.
-    pub(crate) fn from_words(self, code: &Code<'_>, words: [Value; 8]) -> Value {
+    pub(crate) fn unpack(self, code: &Code<'_>, words: [Value; 8]) -> Value {
         let radix = self.radix;
         let limb = |at: u32| {
             let is_top = at + 1 == small(radix.limbs());
@@ -103,7 +103,7 @@ impl Field {
             };
             cut(code, &words, at * radix.bits(), bits)
         };
-        self.from_limbs(code, (0..small(radix.limbs())).map(limb).collect())
+        self.element(code, (0..small(radix.limbs())).map(limb).collect())
     }
 
     /// The product of a factor of weight [`FACTOR_WEIGHT`] and a carried one.
@@ -118,20 +118,20 @@ impl Field {
 
     /// The sum, whose weight is the sum of the weights.
     pub(crate) fn add(self, code: &Code<'_>, a: Value, b: Value) -> Value {
-        let (a, b) = (self.to_limbs(code, a), self.to_limbs(code, b));
+        let (a, b) = (self.limbs(code, a), self.limbs(code, b));
         let sums = a.iter().zip(&b).map(|(a, b)| code.add(*a, *b));
-        self.from_limbs(code, sums.collect())
+        self.element(code, sums.collect())
     }
 
     /// The difference `a - b` for a `b` of this weight. Its weight is that of `a` and twice that of `b`.
     pub(crate) fn sub(self, code: &Code<'_>, a: Value, b: Value, weight: u64) -> Value {
-        let (a, b) = (self.to_limbs(code, a), self.to_limbs(code, b));
+        let (a, b) = (self.limbs(code, a), self.limbs(code, b));
         let differences = a
             .iter()
             .zip(&b)
             .zip(multiple_of_prime(self.radix, 2 * weight))
             .map(|((a, b), limb)| code.sub(code.add_constant(*a, limb), *b));
-        self.from_limbs(code, differences.collect())
+        self.element(code, differences.collect())
     }
 
     /// The negative of a carried element, carried.
@@ -143,7 +143,7 @@ impl Field {
     /// The same number with every limb carried once, all at the same time.
     pub(crate) fn carry(self, code: &Code<'_>, element: Value) -> Value {
         let radix = self.radix;
-        let limbs = self.to_limbs(code, element);
+        let limbs = self.limbs(code, element);
         let low = limbs.iter().map(|limb| code.mask(*limb, radix.mask()));
         let mut carries: Vec<Value> = limbs
             .iter()
@@ -153,7 +153,7 @@ impl Field {
         carries[0] = code.mul_constant(carries[0], radix.fold());
         let carried = low.zip(carries).map(|(low, carry)| code.add(low, carry));
         let carried = carried.collect();
-        self.from_limbs(code, carried)
+        self.element(code, carried)
     }
 
     /// The number below p that a carried element is.
@@ -161,7 +161,7 @@ impl Field {
     /// Two turns bring it below 2^255: the first leaves less than 19 * 2^7 above that, so where the second still carries,
     /// what is left is small. Then p is taken away where adding 19 carries.
     pub(crate) fn canonical(self, code: &Code<'_>, carried: Value) -> Value {
-        let mut limbs = self.to_limbs(code, carried);
+        let mut limbs = self.limbs(code, carried);
         for _ in 0..2 {
             let carry;
             (limbs, carry) = ripple(code, self.radix, &limbs);
@@ -172,12 +172,12 @@ impl Field {
         let (_, quotient) = ripple(code, self.radix, &raised);
         limbs[0] = code.add(limbs[0], code.mul_constant(quotient, 19));
         let (limbs, _) = ripple(code, self.radix, &limbs);
-        self.from_limbs(code, limbs)
+        self.element(code, limbs)
     }
 
     /// Whether a canonical element is zero.
     pub(crate) fn is_zero(self, code: &Code<'_>, canonical: Value) -> Value {
-        let limbs = self.to_limbs(code, canonical);
+        let limbs = self.limbs(code, canonical);
         let bits = limbs.into_iter().reduce(|a, b| code.or(a, b));
         bits.map_or_else(|| code.bool(true), |bits| code.equal_constant(bits, 0))
     }

@@ -116,11 +116,11 @@ impl<'a, 'b> ElementRows<'a, 'b> {
     pub(super) fn load(&mut self, limits: &[u64]) -> Value {
         let limbs = limits.iter().map(|limit| self.load_word(word(*limit)));
         let limbs = limbs.collect();
-        self.field.from_limbs(self.code, limbs)
+        self.field.element(self.code, limbs)
     }
 
     pub(super) fn store(&mut self, element: Value, limits: &[u64]) {
-        let limbs = self.field.to_limbs(self.code, element);
+        let limbs = self.field.limbs(self.code, element);
         for (limb, limit) in limbs.into_iter().zip(limits) {
             self.store_word(limb, word(*limit));
         }

@@ -132,13 +132,8 @@ impl SignatureSizes {
     }
 
     /// The longest rows for which no buffer has more than `words` words.
-    pub(crate) const fn longest_stride(radix: Radix, words: u64) -> u32 {
+    pub(crate) fn longest_stride(radix: Radix, words: u64) -> u32 {
         let most = words / Self::of(radix, 1).table;
-        if most < MAX_SIGNATURES as u64 {
-            // Below the limit, so nothing is cut off.
-            most as u32
-        } else {
-            MAX_SIGNATURES
-        }
+        u32::try_from(most).map_or(MAX_SIGNATURES, |most| most.min(MAX_SIGNATURES))
     }
 }

@@ -2,4 +2,3 @@
 
 pub(crate) mod messages;
 pub(crate) mod signatures;
-pub(crate) mod tree;

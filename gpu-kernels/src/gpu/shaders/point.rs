@@ -52,19 +52,25 @@ struct Types {
     affine: StructId,
 }
 
-impl Points {
-    /// Adds the functions to a program.
-    pub(crate) fn define(program: &mut Program, field: Field) -> Self {
+impl Types {
+    fn define(program: &mut Program, field: Field) -> Self {
         let mut structure = |name, fields: &[&str]| {
             let fields = fields.iter().map(|name| ((*name).to_owned(), field.ty()));
             program.structure(name, fields.collect())
         };
-        let types = Types {
+        Self {
             extended: structure("Extended", &["x", "y", "z", "t"]),
             completed: structure("Completed", &["e", "f", "g", "h"]),
             cached: structure("Cached", &["plus", "minus", "z2", "t2d"]),
             affine: structure("AffineCached", &["plus", "minus", "t2d"]),
-        };
+        }
+    }
+}
+
+impl Points {
+    /// Adds the functions to a program.
+    pub(crate) fn define(program: &mut Program, field: Field) -> Self {
+        let types = Types::define(program, field);
         let parameter = |name, ty, weights: &[u64]| Parameter {
             name,
             ty: Type::Struct(ty),
@@ -145,7 +151,7 @@ impl Points {
     }
 
     /// The point with Z = 1 of these fields in that form: E = 2 x, F = G = 2, H = 2 y.
-    pub(crate) fn from_affine(self, code: &Code<'_>, [plus, minus, _]: [Value; 3]) -> Value {
+    pub(crate) fn completed_affine(self, code: &Code<'_>, [plus, minus, _]: [Value; 3]) -> Value {
         let two = self.field.small(code, 2);
         let twice_x = self.field.sub(code, plus, minus, 1);
         let twice_y = self.field.add(code, plus, minus);

@@ -1,10 +1,12 @@
 //! The kernels' code, without a device: its limits for all inputs, and its results for many.
 
+mod claims;
 mod device;
 mod hashes;
 mod limits;
 mod on_device;
 mod signatures;
+mod tree;
 
 use super::emit::machine::Machine;
 use super::{KernelKind, Radix};

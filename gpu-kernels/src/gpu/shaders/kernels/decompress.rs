@@ -25,7 +25,7 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let [low, high] = quads.map(|quad| code.fields::<4>(quad));
             let [a, b, c, d] = low;
             let [e, f, g, h] = high;
-            let y = field.from_words(code, [a, b, c, d, e, f, g, h]);
+            let y = field.unpack(code, [a, b, c, d, e, f, g, h]);
             let sign = code.equal_constant(code.shift_right(h, 31), 1);
             let (x, found) = root(code, field, y, sign, |code, element| {
                 code.call(power_p58, &[element])

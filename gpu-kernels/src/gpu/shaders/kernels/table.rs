@@ -30,7 +30,7 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             let key = [(); 3].map(|()| rows.load(&carried));
             let negative = points.negate_affine(code, key);
             let step = points.affine(code, negative);
-            let first = points.from_affine(code, negative);
+            let first = points.completed_affine(code, negative);
             let multiple = code.variable(first, points.completed_limits());
             code.repeat(KEY_MULTIPLES, |number| {
                 let extended = points.extended(code, code.get(multiple));

@@ -1,12 +1,12 @@
 //! Digests.
 
-use ordlane_primitives::{Hash, hash::sha256, tree};
+use ordlane_primitives::{Hash, hash::sha256};
 
+use super::tree::{root_in, tree, tree_buffers};
 use super::{run, words};
 use crate::gpu::shaders::emit::Program;
 use crate::gpu::shaders::emit::machine::{Fault, Machine};
 use crate::gpu::shaders::pack::messages::{PackedMessages, digests};
-use crate::gpu::shaders::pack::tree::{Link, Side, TreePlan};
 use crate::gpu::shaders::{KernelKind, Radix, kernels};
 
 /// Bytes that are all different for some time.
@@ -23,104 +23,6 @@ pub(super) fn pairs(count: usize) -> Vec<[u8; 64]> {
 /// Messages of all lengths about the ends of blocks.
 pub(super) fn messages() -> Vec<Vec<u8>> {
     (0..200).map(|len| bytes(len, len)).collect()
-}
-
-/// Four chunks, and above them a fifth.
-pub(super) struct Tree {
-    pub(super) plan: TreePlan,
-    /// The uniforms of both dispatches.
-    pub(super) uniforms: [[u32; 4]; 2],
-    /// The root. It becomes the left half of the last message, which is never hashed.
-    pub(super) root: Hash,
-    /// How many messages there are.
-    pub(super) count: usize,
-}
-
-/// Every chunk is a full tree over so many leaves, a power of two.
-pub(super) fn tree(leaves: usize) -> Tree {
-    let mut plan = TreePlan::default();
-    let per_chunk = 2 * leaves - 1;
-    let first_above = 4 * per_chunk;
-    let mut roots = Vec::new();
-    for chunk in 0..4 {
-        plan.begin_chunk();
-        let parent = (first_above + chunk / 2, chunk % 2);
-        let nodes = (0..leaves).map(|at| [hash(chunk, at), hash(at, chunk)]);
-        roots.push(push_levels(
-            &mut plan,
-            chunk * per_chunk,
-            nodes.collect(),
-            parent,
-        ));
-    }
-    let nodes = roots.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
-    plan.begin_chunk();
-    let root = push_levels(
-        &mut plan,
-        first_above,
-        nodes.collect(),
-        (first_above + 3, 0),
-    );
-    Tree {
-        plan,
-        uniforms: [[4, 0, 0, 0], [1, 4, 0, 0]],
-        root,
-        count: first_above + 4,
-    }
-}
-
-/// Adds the levels over messages, whose number is a power of two, and gives the highest node. The messages of the lowest
-/// level are known unless they are above other chunks; those of the others are not.
-fn push_levels(
-    plan: &mut TreePlan,
-    mut first: usize,
-    mut messages: Vec<[Hash; 2]>,
-    (parent, side): (usize, usize),
-) -> Hash {
-    let is_lowest_chunk = plan.chunks() < 5;
-    let mut is_leaf = is_lowest_chunk;
-    loop {
-        plan.begin_level();
-        let above = first + messages.len();
-        let mut nodes = Vec::new();
-        for (at, [left, right]) in messages.iter().enumerate() {
-            let known = if is_leaf {
-                [*left, *right]
-            } else {
-                [Hash::ZERO; 2]
-            };
-            let (parent, side) = if messages.len() == 1 {
-                (parent, side)
-            } else {
-                (above + at / 2, at % 2)
-            };
-            plan.push(known, link(parent, side, is_leaf));
-            nodes.push(if is_leaf {
-                tree::leaf_node(left, right)
-            } else {
-                tree::internal_node(left, right)
-            });
-        }
-        if let [root] = nodes.as_slice() {
-            return *root;
-        }
-        let pairs = nodes.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
-        messages = pairs.collect();
-        first = above;
-        is_leaf = false;
-    }
-}
-
-fn hash(a: usize, b: usize) -> Hash {
-    Hash(bytes(32, a * 1000 + b).try_into().unwrap())
-}
-
-fn link(parent: usize, side: usize, is_leaf: bool) -> Link {
-    Link {
-        parent: parent.try_into().unwrap(),
-        side: if side == 0 { Side::Left } else { Side::Right },
-        is_leaf,
-    }
 }
 
 /// The levels of a tree over nodes, and how many nodes there are in all.
@@ -187,7 +89,9 @@ fn digests_of_messages_are_those_of_the_definition() {
 #[test]
 fn levels_lift_the_node_that_is_alone() {
     for children in 1..=13 {
-        let leaves: Vec<[u8; 32]> = (0..children).map(|at| hash(at, 5).0).collect();
+        let leaves: Vec<[u8; 32]> = (0..children)
+            .map(|at| bytes(32, at).try_into().unwrap())
+            .collect();
         let (uniforms, count) = levels(children.try_into().unwrap());
         let mut nodes = words(&leaves);
         nodes.resize(8 * count as usize, 0);
@@ -221,21 +125,4 @@ fn threads_that_wait_for_each_other_are_not_run_one_after_another() {
     let mut buffers = tree_buffers(&tree);
     let ran = Machine::new(&program, &kernel).run(tree.uniforms[0], &mut buffers);
     assert_eq!(ran, Err(Fault::Barrier));
-}
-
-/// The buffers of the kernel for trees.
-pub(super) fn tree_buffers(tree: &Tree) -> Vec<Vec<u32>> {
-    let messages = tree.plan.messages(tree.count);
-    let messages: Vec<u8> = messages.iter().flatten().flat_map(|hash| hash.0).collect();
-    vec![
-        words(&messages),
-        tree.plan.links().to_vec(),
-        tree.plan.plan(),
-    ]
-}
-
-/// The left half of the last message.
-pub(super) fn root_in(messages: &[u32]) -> Hash {
-    let halves = digests(messages);
-    halves[halves.len() - 2]
 }

@@ -7,7 +7,7 @@ use ordlane_primitives::{Hash, hash::sha256};
 use ordlane_testkit::signatures::SignatureCase;
 
 use super::device::{Checks, Device, Step};
-use super::{hashes, signatures, words};
+use super::{hashes, signatures, tree, words};
 use crate::gpu::shaders::pack::messages::{PackedMessages, digests};
 use crate::gpu::shaders::pack::signatures::PackedChecks;
 use crate::gpu::shaders::{KernelKind, Radix};
@@ -107,8 +107,8 @@ fn a_tree_is_hashed_to_its_root_by_workgroups() {
     let Some(device) = Device::get() else { return };
     for checks in [Checks::Off, Checks::On] {
         for leaves in [1, 4, 256, 1024] {
-            let tree = hashes::tree(leaves);
-            let [messages, links, plan] = hashes::tree_buffers(&tree).try_into().unwrap();
+            let tree = tree::tree(leaves);
+            let [messages, links, plan] = tree::tree_buffers(&tree).try_into().unwrap();
             let buffers = [("links", links), ("plan", plan), ("messages", messages)];
             let read = hash(
                 device,
@@ -117,7 +117,7 @@ fn a_tree_is_hashed_to_its_root_by_workgroups() {
                 &tree.uniforms,
                 &buffers,
             );
-            assert_eq!(hashes::root_in(&read), tree.root, "{checks:?}, {leaves}");
+            assert_eq!(tree::root_in(&read), tree.root, "{checks:?}, {leaves}");
         }
     }
 }
@@ -176,4 +176,24 @@ fn verdicts_are_the_same_where_the_device_checks_indices_and_loops() {
     };
     let agree = |cases: &[SignatureCase]| all_agree(device, Radix::U64, Checks::On, cases);
     assert_eq!(agree(&signatures::mixed_order_cases()), 64);
+}
+
+#[test]
+#[ignore = "minutes: a hundred thousand signatures"]
+fn many_verdicts_are_those_of_the_definition() {
+    let Some(device) = Device::get() else { return };
+    for (radix, count) in [(Radix::U64, 100_000), (Radix::U32, 10_000)] {
+        if device.has(radix) {
+            let cases = signatures::flipped_cases(count);
+            let holding = all_agree(device, radix, Checks::Off, &cases);
+            assert_eq!(holding, count / 2, "{radix:?}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "a million parents, for a release build"]
+fn many_parents_are_those_of_the_definition() {
+    let Some(device) = Device::get() else { return };
+    parents_agree(device, Checks::Off, 1_000_000);
 }
