@@ -13,7 +13,7 @@ use super::emit::{Access, Buffer, BufferId, Code, Program, Type, Value};
 use super::field::Field;
 
 /// A buffer of words that the kernel only reads.
-pub(super) const fn read(name: &'static str) -> Buffer {
+pub(crate) const fn read(name: &'static str) -> Buffer {
     Buffer {
         name,
         access: Access::Read,
@@ -22,7 +22,7 @@ pub(super) const fn read(name: &'static str) -> Buffer {
 }
 
 /// A buffer of words.
-pub(super) const fn write(name: &'static str) -> Buffer {
+pub(crate) const fn write(name: &'static str) -> Buffer {
     Buffer {
         name,
         access: Access::ReadWrite,
@@ -61,7 +61,7 @@ pub(super) fn store_quads(code: &Code<'_>, buffer: BufferId, first: Value, quads
 }
 
 /// Rows of a buffer, one per word, of which a thread has the same place in each.
-pub(super) struct ElementRows<'a, 'b> {
+pub(crate) struct ElementRows<'a, 'b> {
     code: &'a Code<'b>,
     field: Field,
     buffer: BufferId,
@@ -72,7 +72,7 @@ pub(super) struct ElementRows<'a, 'b> {
 
 impl<'a, 'b> ElementRows<'a, 'b> {
     /// The rows from the one whose word is at `first`.
-    pub(super) const fn new(
+    pub(crate) const fn new(
         code: &'a Code<'b>,
         field: Field,
         buffer: BufferId,
@@ -95,31 +95,31 @@ impl<'a, 'b> ElementRows<'a, 'b> {
     }
 
     /// Leaves out so many elements.
-    pub(super) fn skip(&mut self, elements: u64) {
+    pub(crate) fn skip(&mut self, elements: u64) {
         let rows = elements * self.field.radix.limbs() as u64;
         let distance = self.code.mul_constant(self.stride, rows);
         self.place = self.code.add(self.place, distance);
     }
 
     /// A word, which is at most `most`.
-    pub(super) fn load_word(&mut self, most: u32) -> Value {
+    pub(crate) fn load_word(&mut self, most: u32) -> Value {
         let place = self.advance();
         self.code.load(self.buffer, place, most)
     }
 
-    pub(super) fn store_word(&mut self, word: Value, most: u32) {
+    pub(crate) fn store_word(&mut self, word: Value, most: u32) {
         let place = self.advance();
         self.code.store(self.buffer, place, word, most);
     }
 
     /// An element within these limits.
-    pub(super) fn load(&mut self, limits: &[u64]) -> Value {
+    pub(crate) fn load(&mut self, limits: &[u64]) -> Value {
         let limbs = limits.iter().map(|limit| self.load_word(word(*limit)));
         let limbs = limbs.collect();
         self.field.element(self.code, limbs)
     }
 
-    pub(super) fn store(&mut self, element: Value, limits: &[u64]) {
+    pub(crate) fn store(&mut self, element: Value, limits: &[u64]) {
         let limbs = self.field.limbs(self.code, element);
         for (limb, limit) in limbs.into_iter().zip(limits) {
             self.store_word(limb, word(*limit));

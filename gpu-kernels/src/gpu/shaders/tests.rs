@@ -2,6 +2,7 @@
 
 mod claims;
 mod device;
+mod encodings;
 mod hashes;
 mod limits;
 mod on_device;
