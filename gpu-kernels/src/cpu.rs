@@ -2,10 +2,10 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
-#[cfg(target_arch = "x86_64")]
-mod padding;
+#[cfg(any(target_arch = "x86_64", feature = "gpu"))]
+pub(crate) mod padding;
 pub(crate) mod portable;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", feature = "gpu"))]
 pub(crate) mod sha256;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod vector;

@@ -27,6 +27,8 @@
 mod cpu;
 mod dispatcher;
 mod error;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod known_answers;
 mod lanes;
 mod self_test;

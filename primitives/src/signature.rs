@@ -66,7 +66,7 @@ pub fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
         return false;
     };
     let s = Scalar::from_bytes_mod_order(s_bytes);
-    let k = challenge(&r_bytes, key, message);
+    let k = challenge_scalar(&r_bytes, key, message);
     let expected_r = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-a, &s);
     (expected_r - r).mul_by_cofactor().is_identity()
 }
@@ -92,7 +92,14 @@ pub fn is_canonical_scalar(bytes: &[u8; 32]) -> bool {
     is_below(bytes, &GROUP_ORDER)
 }
 
-fn challenge(r: &[u8; 32], key: &[u8; 32], message: &[u8]) -> Scalar {
+/// The scalar k of the equation, below ℓ, 32 bytes little-endian: for who computes the rest elsewhere.
+#[must_use]
+pub fn challenge(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> [u8; 32] {
+    let (r_bytes, _) = split(signature);
+    challenge_scalar(&r_bytes, key, message).to_bytes()
+}
+
+fn challenge_scalar(r: &[u8; 32], key: &[u8; 32], message: &[u8]) -> Scalar {
     let digest = Sha512::new()
         .chain_update(r)
         .chain_update(key)

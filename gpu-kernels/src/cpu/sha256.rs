@@ -1,10 +1,12 @@
 //! SHA-256 (FIPS 180-4) of many messages at once.
 
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod ni;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod wide;
 
 /// Where a hash begins.
-const INITIAL: [u32; 8] = [
+pub(crate) const INITIAL: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -16,7 +18,7 @@ const INITIAL: [u32; 8] = [
 ];
 
 /// The constants of the 64 rounds.
-const ROUND: [u32; 64] = [
+pub(crate) const ROUND: [u32; 64] = [
     0x428a_2f98,
     0x7137_4491,
     0xb5c0_fbcf,
@@ -85,7 +87,7 @@ const ROUND: [u32; 64] = [
 
 /// The constants of the rounds with the schedule of the block that pads a message of 64 bytes, which is always the same.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const PADDING: [u32; 64] = {
+pub(crate) const PADDING: [u32; 64] = {
     let mut words = [0_u32; 64];
     words[0] = 0x8000_0000;
     words[15] = 512;

@@ -162,9 +162,9 @@ fn mixed_order_points_are_judged_as_zebra_judges_them() {
             );
             let scalar = Scalar::from_bytes_mod_order(split(&signature).1);
             let secret = key.expanded_scalar();
-            let old = challenge(&split(&signature).0, &key.public_key(), b"mixed");
+            let old = challenge_scalar(&split(&signature).0, &key.public_key(), b"mixed");
             let nonce = scalar - old * secret;
-            let s = nonce + challenge(&r_bytes, &public, b"mixed") * secret;
+            let s = nonce + challenge_scalar(&r_bytes, &public, b"mixed") * secret;
             let mut mixed = [0; 64];
             mixed[..32].copy_from_slice(&r_bytes);
             mixed[32..].copy_from_slice(s.as_bytes());
