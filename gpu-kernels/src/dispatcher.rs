@@ -2,30 +2,37 @@
 //!
 //! Invariant: the choice of a tier is made here and nowhere else, and callers cannot see it in a result.
 
+use std::time::Duration;
+
 use ordlane_primitives::{
     Hash,
     batch::{BatchHasher, BatchVerifier, SignatureCheck},
+    levels::{LevelPlan, hash_by_level},
 };
 
 use crate::{
-    DispatchError, HashTier, Lanes, SignatureTier,
+    DispatchError, GpuOptions, GpuReport, GpuState, HashTier, Lanes, SignatureTier, Usage,
     self_test::SelfTests,
     tier::{Hasher, Verifier},
+    usage::Count,
 };
 
 /// Where batches may run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backend {
-    /// The fastest that this machine and this build offer.
+    /// The fastest that this machine and this build offer: a GPU and the CPU together where that is faster, else the CPU.
     #[default]
     Auto,
     /// The CPU alone.
     Cpu,
+    /// The GPU, for whole batches of any size, even if the adapter is software or the CPU would be faster. The CPU does what
+    /// it cannot, and everything where there is none.
+    Gpu,
 }
 
 /// How a dispatcher is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DispatcherConfig {
     /// Where batches may run.
     pub backend: Backend,
@@ -35,6 +42,8 @@ pub struct DispatcherConfig {
     pub signatures: Option<SignatureTier>,
     /// Who hashes on the CPU; the fastest that there is if nobody in particular.
     pub hashes: Option<HashTier>,
+    /// How the GPU is used, where it is.
+    pub gpu: GpuOptions,
 }
 
 impl Default for DispatcherConfig {
@@ -44,6 +53,7 @@ impl Default for DispatcherConfig {
             threads: 1,
             signatures: None,
             hashes: None,
+            gpu: GpuOptions::default(),
         }
     }
 }
@@ -54,20 +64,34 @@ pub struct Dispatcher {
     lanes: Lanes,
     verifier: Verifier,
     hasher: Hasher,
+    #[cfg(feature = "gpu")]
+    gpu: Option<crate::gpu::Tier>,
+    signatures: Count,
+    hashes: Count,
 }
 
 impl Dispatcher {
-    /// Sets up the backend.
+    /// Sets up the backend. A GPU becomes ready in the background; until then batches run on the CPU.
     ///
     /// # Errors
     /// [`DispatchError`] when there are no threads to run on, or a tier that was asked for cannot be used.
     pub fn new(config: DispatcherConfig) -> Result<Self, DispatchError> {
-        Self::tested(config, SelfTests::of_process())
+        let dispatcher = Self::tested(&config, SelfTests::of_process())?;
+        #[cfg(feature = "gpu")]
+        let dispatcher = Self {
+            gpu: crate::gpu::Tier::of_process(config.backend, &config.gpu),
+            ..dispatcher
+        };
+        #[cfg(not(feature = "gpu"))]
+        if config.backend == Backend::Gpu {
+            tracing::warn!("this build has no GPU; all batches run on the CPU");
+        }
+        Ok(dispatcher)
     }
 
-    /// With tiers that passed these self-tests.
+    /// On the CPU, with tiers that passed these self-tests.
     pub(crate) fn tested(
-        config: DispatcherConfig,
+        config: &DispatcherConfig,
         tests: &SelfTests,
     ) -> Result<Self, DispatchError> {
         let verifier = match config.signatures {
@@ -84,12 +108,23 @@ impl Dispatcher {
                 state,
             })?,
         };
-        match config.backend {
-            Backend::Auto | Backend::Cpu => Ok(Self {
-                lanes: Lanes::new(config.threads)?,
-                verifier,
-                hasher,
-            }),
+        Ok(Self {
+            lanes: Lanes::new(config.threads)?,
+            verifier,
+            hasher,
+            #[cfg(feature = "gpu")]
+            gpu: None,
+            signatures: Count::default(),
+            hashes: Count::default(),
+        })
+    }
+
+    /// The same with another GPU.
+    #[cfg(all(feature = "gpu", any(test, feature = "faults")))]
+    pub(crate) fn with_gpu(self, gpu: crate::gpu::Tier) -> Self {
+        Self {
+            gpu: Some(gpu),
+            ..self
         }
     }
 
@@ -116,21 +151,110 @@ impl Dispatcher {
     pub const fn lanes(&self) -> &Lanes {
         &self.lanes
     }
+
+    /// Waits until the GPU takes batches, or is known not to, but no longer than `limit`. Where there is none, that is at
+    /// once.
+    #[must_use]
+    pub fn wait_for_gpu(&self, limit: Duration) -> GpuState {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            return gpu.settle(limit);
+        }
+        let _ = limit;
+        GpuState::Absent
+    }
+
+    /// What is known of the GPU.
+    #[must_use]
+    pub fn gpu(&self) -> GpuReport {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            return gpu.report(self.cpu());
+        }
+        GpuReport::ABSENT
+    }
+
+    /// Who did how much so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let ((gpu_signatures, cpu_signatures), (gpu_hashes, cpu_hashes)) =
+            (self.signatures.get(), self.hashes.get());
+        Usage {
+            gpu_signatures,
+            cpu_signatures,
+            gpu_hashes,
+            cpu_hashes,
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    const fn cpu(&self) -> crate::gpu::Cpu<'_> {
+        crate::gpu::Cpu {
+            lanes: &self.lanes,
+            verifier: &self.verifier,
+            hasher: self.hasher,
+        }
+    }
 }
 
 impl BatchVerifier for Dispatcher {
     fn verify_batch(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu
+            && let Some((verdicts, on_gpu)) = gpu.verify(self.cpu(), checks)
+        {
+            self.signatures.add(checks.len(), on_gpu);
+            return verdicts;
+        }
+        self.signatures.add(checks.len(), 0);
         self.verifier.verify(&self.lanes, checks)
     }
 }
 
 impl BatchHasher for Dispatcher {
     fn hash_pairs(&self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu
+            && let Some((digests, on_gpu)) = gpu.hash_pairs(self.cpu(), pairs)
+        {
+            self.hashes.add(pairs.len(), on_gpu);
+            return digests;
+        }
+        self.hashes.add(pairs.len(), 0);
         self.hasher.hash_pairs(&self.lanes, pairs)
     }
 
     fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu
+            && let Some((digests, on_gpu)) = gpu.hash_messages(self.cpu(), messages)
+        {
+            self.hashes.add(messages.len(), on_gpu);
+            return digests;
+        }
+        self.hashes.add(messages.len(), 0);
         self.hasher.hash_messages(&self.lanes, messages)
+    }
+
+    fn hash_levels(&self, plan: &mut LevelPlan) {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu
+            && let Some(digests) = gpu.hash_levels(self.cpu(), plan)
+        {
+            self.hashes.add(plan.len(), plan.len());
+            plan.complete(digests);
+            return;
+        }
+        hash_by_level(plan, self);
+    }
+
+    fn takes_plan(&self, hashes: usize) -> bool {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu {
+            return gpu.takes_plan(self.cpu(), hashes);
+        }
+        let _ = hashes;
+        false
     }
 
     fn scatter(&self, parts: usize, part: &(dyn Fn(usize) + Sync)) {

@@ -31,6 +31,19 @@ impl Lanes {
         self.threads
     }
 
+    /// Whether the calling thread belongs to a rayon pool, so that others may wait for it.
+    #[cfg(feature = "gpu")]
+    #[cfg_attr(
+        not(feature = "rayon"),
+        expect(clippy::unused_self, reason = "there are no pools to look at")
+    )]
+    pub(crate) fn is_within_pool(&self) -> bool {
+        #[cfg(feature = "rayon")]
+        return rayon::current_thread_index().is_some();
+        #[cfg(not(feature = "rayon"))]
+        false
+    }
+
     /// Runs `work`, which will wait for pools, on a thread that belongs to no rayon pool.
     ///
     /// A rayon thread that waits for another pool runs other jobs of its own pool meanwhile. Whoever holds a lock while

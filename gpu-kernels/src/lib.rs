@@ -24,17 +24,27 @@
     deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
 )]
 
+#[cfg(feature = "gpu")]
+mod clock;
 mod cpu;
 mod dispatcher;
 mod error;
 #[cfg(feature = "gpu")]
-mod gpu;
+pub mod gpu;
 mod known_answers;
 mod lanes;
+mod options;
 mod self_test;
+#[cfg(test)]
+mod test_log;
 mod tier;
+mod usage;
 
 pub use dispatcher::{Backend, Dispatcher, DispatcherConfig};
 pub use error::DispatchError;
 pub use lanes::Lanes;
+pub use options::{
+    Calibration, GpuOptions, GpuRadix, GpuReport, GpuState, JOB_TIMEOUT, START_TIMEOUT,
+};
 pub use tier::{HashTier, SignatureTier, TierState, hash_tier_state, signature_tier_state};
+pub use usage::Usage;

@@ -42,8 +42,8 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot(u32);
 
-/// Where a digest goes, packed as accelerators read it: bit 31 says that the message is a leaf, bit 30 that the digest is
-/// a right half, and the others are the slot of the message that takes it, all ones for none.
+/// Where a digest goes: bit 31 says that the message is a leaf, bit 30 that the digest is a right half, and the others are
+/// the slot of the message that takes it, all ones for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link(u32);
 
@@ -127,10 +127,13 @@ impl Link {
         Self(self.0 & Self::LEAF | side | slot.0)
     }
 
-    /// As accelerators read it.
+    /// What the message is.
     #[must_use]
-    pub const fn bits(self) -> u32 {
-        self.0
+    pub const fn kind(self) -> NodeKind {
+        match self.0 & Self::LEAF {
+            0 => NodeKind::Internal,
+            _ => NodeKind::Leaf,
+        }
     }
 
     /// The message that takes the digest, and on which side.
@@ -150,10 +153,9 @@ impl Link {
     /// The digest with its top bit as the kind of the message has it.
     #[must_use]
     pub const fn mark(self, digest: Hash) -> Hash {
-        if self.0 & Self::LEAF == 0 {
-            as_internal(digest)
-        } else {
-            as_leaf(digest)
+        match self.kind() {
+            NodeKind::Internal => as_internal(digest),
+            NodeKind::Leaf => as_leaf(digest),
         }
     }
 }
@@ -344,8 +346,9 @@ impl LevelPlan {
     }
 }
 
-/// Level after level by [`BatchHasher::hash_pairs`], the parts on whatever threads the hasher has: what a plan means.
-pub(crate) fn hash_by_level<H: BatchHasher + ?Sized>(plan: &mut LevelPlan, hasher: &H) {
+/// Level after level by [`BatchHasher::hash_pairs`], the parts on whatever threads the hasher has: what a plan means, for
+/// those who implement [`BatchHasher`].
+pub fn hash_by_level<H: BatchHasher + ?Sized>(plan: &mut LevelPlan, hasher: &H) {
     let mut parts = plan.parts();
     let top = parts.pop().unwrap_or_default();
     let done: Vec<Mutex<Vec<Hash>>> = parts.iter().map(|_| Mutex::default()).collect();

@@ -53,20 +53,39 @@ const SMALL_ORDER_Y: [[u8; 32]; 5] = [
 
 /// Whether `signature` (`R ‖ S`, 64 bytes) over `message` verifies under `key` (32 bytes). Never panics, on any input.
 #[must_use]
+pub fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let (_, s) = split(signature);
+    is_canonical_scalar(&s) && equation_holds(key, signature, &challenge(key, message, signature))
+}
+
+/// The challenge `k = SHA-512(R ‖ A ‖ M) mod ℓ`, 32 bytes little-endian.
+///
+/// For accelerators that decide the equation alone, and for those who compare with them.
+#[must_use]
+pub fn challenge(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> [u8; 32] {
+    let (r, _) = split(signature);
+    let digest = Sha512::new()
+        .chain_update(r)
+        .chain_update(key)
+        .chain_update(message)
+        .finalize();
+    Scalar::from_bytes_mod_order_wide(&digest.into()).to_bytes()
+}
+
+/// Points 2 and 3 of the rule: whether `A` and `R` decompress, and the equation holds for a challenge. Whether `S` is
+/// canonical is not asked.
+#[must_use]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "the group's operations are complete and never overflow"
 )]
-pub fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+pub fn equation_holds(key: &[u8; 32], signature: &[u8; 64], challenge: &[u8; 32]) -> bool {
     let (r_bytes, s_bytes) = split(signature);
-    if !is_canonical_scalar(&s_bytes) {
-        return false;
-    }
     let (Some(a), Some(r)) = (decompress(key), decompress(&r_bytes)) else {
         return false;
     };
     let s = Scalar::from_bytes_mod_order(s_bytes);
-    let k = challenge_scalar(&r_bytes, key, message);
+    let k = Scalar::from_bytes_mod_order(*challenge);
     let expected_r = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-a, &s);
     (expected_r - r).mul_by_cofactor().is_identity()
 }
@@ -90,22 +109,6 @@ pub fn is_weak_key(key: &[u8; 32]) -> bool {
 #[must_use]
 pub fn is_canonical_scalar(bytes: &[u8; 32]) -> bool {
     is_below(bytes, &GROUP_ORDER)
-}
-
-/// The scalar k of the equation, below ℓ, 32 bytes little-endian: for who computes the rest elsewhere.
-#[must_use]
-pub fn challenge(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> [u8; 32] {
-    let (r_bytes, _) = split(signature);
-    challenge_scalar(&r_bytes, key, message).to_bytes()
-}
-
-fn challenge_scalar(r: &[u8; 32], key: &[u8; 32], message: &[u8]) -> Scalar {
-    let digest = Sha512::new()
-        .chain_update(r)
-        .chain_update(key)
-        .chain_update(message)
-        .finalize();
-    Scalar::from_bytes_mod_order_wide(&digest.into())
 }
 
 fn decompress(bytes: &[u8; 32]) -> Option<EdwardsPoint> {

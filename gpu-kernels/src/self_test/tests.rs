@@ -1,17 +1,11 @@
-use std::sync::{Arc, Mutex};
-
 use ordlane_primitives::{
     SigningKey,
     batch::{BatchHasher as _, BatchVerifier as _, Sequential},
 };
-use tracing::{
-    Event, Level, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-};
+use tracing::Level;
 
 use super::*;
-use crate::{DispatchError, Dispatcher, DispatcherConfig};
+use crate::{DispatchError, Dispatcher, DispatcherConfig, test_log::Log};
 
 /// A kernel for signatures that says yes to all, and kernels for hashes that spoil one bit of the last digest.
 const FAULTY: Kernels = Kernels {
@@ -27,52 +21,13 @@ fn spoiled(mut digests: Vec<Hash>) -> Vec<Hash> {
     digests
 }
 
-/// Keeps what is logged as errors.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        // A reader of the log who asks for the tiers waits for nobody.
+/// Keeps what is logged as errors. A reader of the log who asks for the tiers waits for nobody.
+fn log() -> Log {
+    Log::listening(|| {
         for tier in SignatureTier::ALL {
             let _ = crate::signature_tier_state(tier);
         }
-        let mut line = Line::default();
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-/// The fields of an event in one line.
-#[derive(Debug, Default)]
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(&format!("{}={value:?} ", field.name()));
-    }
+    })
 }
 
 /// Whether the CPU has its instructions, whatever it answers.
@@ -86,7 +41,7 @@ fn hasher(tier: HashTier) -> Option<Hasher> {
 
 #[test]
 fn the_tiers_of_this_machine_are_right_and_nothing_is_reported() {
-    let log = Log::default();
+    let log = log();
     tracing::subscriber::with_default(log.clone(), || {
         let tests = SelfTests::of(Kernels::OWN);
         for tier in SignatureTier::ALL {
@@ -96,7 +51,7 @@ fn the_tiers_of_this_machine_are_right_and_nothing_is_reported() {
             assert_ne!(Hasher::of(&tests, tier).err(), Some(TierState::Faulty));
         }
     });
-    assert!(log.lines().is_empty());
+    assert!(log.lines(Level::ERROR).is_empty());
 }
 
 #[test]
@@ -113,7 +68,7 @@ fn a_tier_with_a_planted_fault_is_faulty_and_refused_when_it_is_asked_for() {
             ..DispatcherConfig::default()
         };
         assert!(matches!(
-            Dispatcher::tested(config, &tests),
+            Dispatcher::tested(&config, &tests),
             Err(DispatchError::Tier { tier: name, state: TierState::Faulty }) if name == tier.name()
         ));
     }
@@ -128,7 +83,7 @@ fn a_tier_with_a_planted_fault_is_faulty_and_refused_when_it_is_asked_for() {
             ..DispatcherConfig::default()
         };
         assert!(matches!(
-            Dispatcher::tested(config, &tests),
+            Dispatcher::tested(&config, &tests),
             Err(DispatchError::Tier { tier: name, state: TierState::Faulty }) if name == tier.name()
         ));
     }
@@ -164,7 +119,7 @@ fn a_tier_that_errs_only_where_signatures_are_verified_together_is_faulty() {
 #[test]
 fn with_planted_faults_the_portable_tiers_are_chosen_and_all_results_are_right() {
     let tests = SelfTests::of(FAULTY);
-    let dispatcher = Dispatcher::tested(DispatcherConfig::default(), &tests).unwrap();
+    let dispatcher = Dispatcher::tested(&DispatcherConfig::default(), &tests).unwrap();
     assert_eq!(dispatcher.signature_tier(), SignatureTier::Portable);
     assert_eq!(dispatcher.hash_tier(), HashTier::Portable);
 
@@ -219,7 +174,7 @@ fn a_faulty_tier_within_another_one_is_left_out_of_it() {
 
 #[test]
 fn a_faulty_tier_is_reported_once_however_often_it_is_asked_for() {
-    let log = Log::default();
+    let log = log();
     let tests = SelfTests::of(FAULTY);
     let mut expected = Vec::new();
     for tier in [SignatureTier::Avx512Ifma].into_iter().filter_map(verifier) {
@@ -233,7 +188,7 @@ fn a_faulty_tier_is_reported_once_however_often_it_is_asked_for() {
     }
     tracing::subscriber::with_default(log.clone(), || {
         for _ in 0..3 {
-            Dispatcher::tested(DispatcherConfig::default(), &tests).unwrap();
+            Dispatcher::tested(&DispatcherConfig::default(), &tests).unwrap();
         }
     });
     let expected: Vec<String> = expected
@@ -245,5 +200,5 @@ fn a_faulty_tier_is_reported_once_however_often_it_is_asked_for() {
             )
         })
         .collect();
-    assert_eq!(log.lines(), expected);
+    assert_eq!(log.lines(Level::ERROR), expected);
 }

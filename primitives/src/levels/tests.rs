@@ -120,12 +120,12 @@ fn a_link_is_refused_where_the_order_would_matter() {
 }
 
 #[test]
-fn links_are_packed_as_accelerators_read_them() {
+fn a_link_says_the_kind_the_target_and_the_side() {
     let (plan, _) = plan();
-    let bits: Vec<u32> = plan.links().iter().map(|link| link.bits()).collect();
-    assert_eq!(bits[0], 1 << 31 | 3);
-    assert_eq!(bits[1], 1 << 31 | 1 << 30 | 3);
-    assert_eq!(bits[3], 1 << 30 | 4);
-    assert_eq!(bits[9], 1 << 30 | 10);
-    assert_eq!(bits[10], (1 << 30) - 1);
+    let said = |slot: usize| (plan.links()[slot].kind(), plan.links()[slot].target());
+    assert_eq!(said(0), (NodeKind::Leaf, Some((3, Side::Left))));
+    assert_eq!(said(1), (NodeKind::Leaf, Some((3, Side::Right))));
+    assert_eq!(said(3), (NodeKind::Internal, Some((4, Side::Right))));
+    assert_eq!(said(9), (NodeKind::Internal, Some((10, Side::Right))));
+    assert_eq!(said(10), (NodeKind::Internal, None));
 }

@@ -162,11 +162,13 @@ fn mixed_order_points_are_judged_as_zebra_judges_them() {
             );
             let scalar = Scalar::from_bytes_mod_order(split(&signature).1);
             let secret = key.expanded_scalar();
-            let old = challenge_scalar(&split(&signature).0, &key.public_key(), b"mixed");
-            let nonce = scalar - old * secret;
-            let s = nonce + challenge_scalar(&r_bytes, &public, b"mixed") * secret;
+            let scalar_of = |key: &[u8; 32], signature: &[u8; 64]| {
+                Scalar::from_bytes_mod_order(challenge(key, b"mixed", signature))
+            };
             let mut mixed = [0; 64];
             mixed[..32].copy_from_slice(&r_bytes);
+            let nonce = scalar - scalar_of(&key.public_key(), &signature) * secret;
+            let s = nonce + scalar_of(&public, &mixed) * secret;
             mixed[32..].copy_from_slice(s.as_bytes());
             let mut broken = mixed;
             broken[32 + (a * 8 + r) % 31] ^= 1;
@@ -196,4 +198,22 @@ proptest::proptest! {
         signature[32..].copy_from_slice(&s);
         proptest::prop_assert_eq!(verify(&key, &message, &signature), zebra_accepts(&key, &message, &signature));
     }
+}
+
+#[test]
+fn a_signature_verifies_when_its_scalar_is_canonical_and_the_equation_holds() {
+    let key = SigningKey::from_seed([7; 32]);
+    let (public, honest) = (key.public_key(), key.sign(b"message"));
+    let k = challenge(&public, b"message", &honest);
+    assert!(is_canonical_scalar(&k));
+    assert!(equation_holds(&public, &honest, &k));
+    // The equation alone does not ask for a canonical scalar, and holds for no other challenge.
+    let malleable = with_order_added(&honest);
+    assert!(equation_holds(&public, &malleable, &k));
+    assert!(!verify(&public, b"message", &malleable));
+    assert!(!equation_holds(
+        &public,
+        &honest,
+        &challenge(&public, b"other", &honest)
+    ));
 }

@@ -34,8 +34,6 @@ pub(crate) const BASE_MULTIPLES: u32 = 128;
 pub(crate) const SCALAR_BYTES: u32 = 32;
 /// Words of a digest, of an encoding and of a scalar.
 pub(crate) const DIGEST_WORDS: usize = 8;
-/// Words of a message of two digests, and of a block.
-pub(crate) const PAIR_WORDS: usize = 16;
 
 /// The uniform of the kernels that need nothing but how many items there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]

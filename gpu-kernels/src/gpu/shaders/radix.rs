@@ -13,15 +13,8 @@ pub(crate) enum Radix {
 
 impl Radix {
     /// All of them, the slowest first.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 2] = [Self::U32, Self::U64];
-
-    /// Its name in reports.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-        }
-    }
 
     /// Bits of a limb.
     pub(crate) const fn bits(self) -> u32 {

@@ -1,7 +1,5 @@
 //! Messages of any length as `sha256_leaf` takes them, and digests as the kernels give them.
 
-use ordlane_primitives::Hash;
-
 use crate::cpu::padding::Message;
 use crate::gpu::shaders::MAX_ITEMS;
 
@@ -45,11 +43,12 @@ impl PackedMessages {
 }
 
 /// Digests by their words as they lie in memory.
-pub(crate) fn digests(words: &[u32]) -> Vec<Hash> {
+#[cfg(test)]
+pub(crate) fn digests(words: &[u32]) -> Vec<ordlane_primitives::Hash> {
     let (chunks, _) = words.as_chunks::<8>();
     chunks
         .iter()
-        .map(|chunk| Hash(bytemuck::cast(*chunk)))
+        .map(|chunk| ordlane_primitives::Hash(bytemuck::cast(*chunk)))
         .collect()
 }
 

@@ -5,10 +5,7 @@
 //! of its 32 digits of eight bits. The sums stay below 2^256, for both scalars are below 2^254; and a digit less eight, or
 //! less 128, is the signed digit.
 
-use ordlane_primitives::{
-    batch::SignatureCheck,
-    signature::{challenge, is_canonical_scalar},
-};
+use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 
 use crate::gpu::shaders::{MAX_SIGNATURES, WORKGROUP_SIZE};
 
@@ -34,6 +31,7 @@ pub(crate) struct PackedChecks {
 
 impl PackedChecks {
     /// Packs at most [`MAX_SIGNATURES`] checks; what is beyond is left out.
+    #[cfg(test)]
     pub(crate) fn pack(checks: &[SignatureCheck<'_>]) -> Self {
         Self::pack_with(checks, |checks| {
             checks.iter().map(|check| PackedCheck::of(check)).collect()
@@ -66,6 +64,7 @@ impl PackedChecks {
     }
 
     /// The verdicts on all checks, by what `ed25519_finish` has written.
+    #[cfg(test)]
     pub(crate) fn verdicts(&self, words: &[u32]) -> Vec<bool> {
         let verdicts = self.canonical.iter().zip(words);
         verdicts
@@ -84,8 +83,12 @@ pub(crate) struct PackedCheck {
 
 impl PackedCheck {
     /// With the challenge that `primitives` computes.
+    #[cfg(test)]
     pub(crate) fn of(check: &SignatureCheck<'_>) -> Self {
-        Self::with_challenge(check, &challenge(check.key, check.message, check.signature))
+        Self::with_challenge(
+            check,
+            &ordlane_primitives::signature::challenge(check.key, check.message, check.signature),
+        )
     }
 
     /// With a challenge k that was computed elsewhere: below 2^254.
