@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use ordlane::{
-    Engine,
+    Backend, Engine,
     primitives::{
         Genesis, codec,
         limits::{MAX_BLOCK_BYTES, MAX_GENESIS_BYTES},
@@ -64,16 +64,18 @@ impl Cache {
 pub(crate) struct Opening {
     /// By default as many as the machine runs at once.
     pub(crate) threads: Option<usize>,
+    pub(crate) backend: Backend,
     /// By default all blocks are kept.
     pub(crate) keep_blocks: Option<NonZeroU64>,
     pub(crate) cache: Cache,
 }
 
 impl Opening {
-    /// For those who ask it something and write nothing.
+    /// For those who ask it something and write nothing: the calling thread does all.
     pub(crate) fn to_read() -> Self {
         Self {
             threads: Some(1),
+            backend: Backend::Cpu,
             ..Self::default()
         }
     }
@@ -144,7 +146,8 @@ fn build(data: &Path, genesis: Option<Genesis>, opening: Opening) -> anyhow::Res
     let mut builder = Engine::builder()
         .store(Arc::new(storage))
         .cache_bytes(opening.cache.page_bytes())
-        .checkpoints(data.join(CHECKPOINTS));
+        .checkpoints(data.join(CHECKPOINTS))
+        .backend(opening.backend);
     if let Some(genesis) = genesis {
         builder = builder.genesis(genesis);
     }

@@ -23,6 +23,7 @@ use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
 
 use self::{chains::Chains, summary::Summary, trace_file::TraceFile};
 use crate::{
+    backend::BackendArg,
     data_dir::{self, Cache},
     report,
 };
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// How many threads the parallel engine has; by default as many as the machine runs at once
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     threads: Option<usize>,
+    /// Where the parallel engine verifies signatures and hashes; the sequential one does on the CPU
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     /// Choose accounts by Zipf's law with this exponent, instead of evenly
     #[arg(long, value_name = "S")]
     zipf: Option<Exponent>,
@@ -99,7 +103,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         data,
         &scratch.path().join("sequential"),
         &genesis,
-        threads,
+        (threads, args.backend),
         &files,
         trace.as_mut(),
     )?;
@@ -144,12 +148,13 @@ fn run_chains(
     data: &Path,
     sequential: &Path,
     genesis: &ordlane::primitives::Genesis,
-    threads: usize,
+    (threads, backend): (usize, BackendArg),
     files: &[PathBuf],
     mut trace: Option<&mut TraceFile>,
 ) -> anyhow::Result<Chains> {
     let traced = trace.is_some();
-    let mut chains = Chains::open(data, sequential, genesis, threads, args.cache, traced)?;
+    let workers = (threads, backend);
+    let mut chains = Chains::open(data, sequential, genesis, workers, args.cache, traced)?;
     let steps = (files.len() as u64).saturating_mul(2);
     let bar = report::progress(steps, "executing, twice", args.json);
     // One after the other, so that neither takes time from the other.

@@ -10,6 +10,7 @@ use ordlane::{Committed, Engine, ImportedBlock};
 use serde::Serialize;
 
 use crate::{
+    backend::BackendArg,
     data_dir::{self, Cache, Opening},
     report,
 };
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// does not come back
     #[arg(long, value_name = "N")]
     keep_blocks: Option<NonZeroU64>,
+    /// Where signatures are verified and hashes computed
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     #[command(flatten)]
     cache: Cache,
     /// The block files, in order
@@ -77,6 +81,7 @@ fn open(args: &Args) -> anyhow::Result<Engine> {
         .transpose()?;
     let opening = Opening {
         threads: args.threads,
+        backend: args.backend.into(),
         keep_blocks: args.keep_blocks,
         cache: args.cache,
     };

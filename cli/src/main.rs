@@ -4,12 +4,14 @@
 //! words or with `--json`; errors go to standard error, in one line with their causes and a hint.
 
 mod account_json;
+mod backend;
 mod completions;
 mod data_dir;
 mod db;
 mod demo;
 mod execute;
 mod fsck;
+mod gpu;
 mod inspect;
 mod proof_json;
 mod prove;
@@ -52,6 +54,7 @@ enum Command {
     Db(db::Args),
     Snapshot(snapshot::Args),
     Fsck(fsck::Args),
+    Gpu(gpu::Args),
     Completions(completions::Args),
 }
 
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Db(args) => db::run(&args),
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Fsck(args) => return fsck::run(&args),
+        Command::Gpu(args) => gpu::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {

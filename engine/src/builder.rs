@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
+use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig, GpuOptions};
 use ordlane_primitives::{
     Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, batch::BatchHasher, codec,
 };
@@ -30,6 +30,9 @@ pub struct EngineBuilder {
     storage: Option<Arc<dyn Storage>>,
     genesis: Option<Genesis>,
     threads: Option<usize>,
+    backend: Backend,
+    gpu: GpuOptions,
+    dispatcher: Option<Arc<Dispatcher>>,
     mode: Mode,
     traces: bool,
     keep_blocks: Option<NonZeroU64>,
@@ -51,6 +54,9 @@ impl Default for EngineBuilder {
             storage: None,
             genesis: None,
             threads: None,
+            backend: Backend::default(),
+            gpu: GpuOptions::default(),
+            dispatcher: None,
             mode: Mode::default(),
             traces: false,
             keep_blocks: None,
@@ -82,6 +88,29 @@ impl EngineBuilder {
     #[must_use]
     pub const fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Where signatures are verified and hashes computed; by default on whatever is fastest here. Without the feature `gpu`
+    /// that is the CPU.
+    #[must_use]
+    pub const fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// How the GPU is used, where it is.
+    #[must_use]
+    pub fn gpu(mut self, options: GpuOptions) -> Self {
+        self.gpu = options;
+        self
+    }
+
+    /// Who verifies signatures and computes hashes, instead of a dispatcher made for this engine with its threads, its
+    /// backend and its options for the GPU. Several engines may share one.
+    #[must_use]
+    pub fn dispatcher(mut self, dispatcher: Arc<Dispatcher>) -> Self {
+        self.dispatcher = Some(dispatcher);
         self
     }
 
@@ -154,7 +183,10 @@ impl EngineBuilder {
     /// genesis was given; or when the threads cannot be started.
     pub fn build(self) -> Result<Engine, EngineError> {
         let threads = threads_or_all(self.threads);
-        let dispatcher = new_dispatcher(threads)?;
+        let dispatcher = match self.dispatcher {
+            Some(dispatcher) => dispatcher,
+            None => new_dispatcher(threads, self.backend, self.gpu)?,
+        };
         let checkpoints = self
             .checkpoint_folder
             .zip(NonZeroU64::new(self.checkpoint_interval))
@@ -199,13 +231,15 @@ impl EngineBuilder {
     }
 }
 
-/// The hasher that an engine with so many threads has, for those who work on a store without one. By default it has as
-/// many threads as the machine runs at once.
+/// The hasher that an engine with so many threads has on the CPU, for those who work on a store without one. By default it
+/// has as many threads as the machine runs at once.
 ///
 /// # Errors
 /// [`SystemError::Threads`] when they cannot be started.
 pub fn batch_hasher(threads: Option<usize>) -> Result<Arc<dyn BatchHasher>, SystemError> {
-    let dispatcher: Arc<dyn BatchHasher> = new_dispatcher(threads_or_all(threads))?;
+    let threads = threads_or_all(threads);
+    let dispatcher: Arc<dyn BatchHasher> =
+        new_dispatcher(threads, Backend::Cpu, GpuOptions::default())?;
     Ok(dispatcher)
 }
 
@@ -213,9 +247,15 @@ fn threads_or_all(threads: Option<usize>) -> usize {
     threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get))
 }
 
-fn new_dispatcher(threads: usize) -> Result<Arc<Dispatcher>, SystemError> {
+fn new_dispatcher(
+    threads: usize,
+    backend: Backend,
+    gpu: GpuOptions,
+) -> Result<Arc<Dispatcher>, SystemError> {
     let config = DispatcherConfig {
+        backend,
         threads,
+        gpu,
         ..DispatcherConfig::default()
     };
     let dispatcher = Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;

@@ -62,6 +62,12 @@ impl Engine {
         EngineBuilder::default()
     }
 
+    /// Who verifies signatures and computes hashes.
+    #[must_use]
+    pub const fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.dispatcher
+    }
+
     /// Executes `transactions`, given as canonical bytes, as the block after `parent`. Nothing becomes durable.
     ///
     /// `parent` is the durable block or an [`Executed`] one that is still held.

@@ -80,6 +80,8 @@ pub use events::{EventPage, EventQuery, EventRecord};
 pub use execute::{Field, Refusal};
 pub use executed::Executed;
 pub use import::{ImportError, ImportedBlock};
+pub use ordlane_gpu_kernels as gpu_kernels;
+pub use ordlane_gpu_kernels::{Backend, GpuOptions};
 pub use ordlane_primitives as primitives;
 pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;

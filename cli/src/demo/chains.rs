@@ -9,11 +9,13 @@ use std::{
 
 use anyhow::Context as _;
 use ordlane::{
-    BlockTrace, Engine, Mode, Pending, Stages,
+    Backend, BlockTrace, Engine, Mode, Pending, Stages,
+    gpu_kernels::START_TIMEOUT,
     primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
 };
 
 use crate::{
+    backend::BackendArg,
     data_dir::{self, Cache},
     proof_json::ProofJson,
 };
@@ -58,6 +60,7 @@ impl Chain {
         genesis: &Genesis,
         threads: usize,
         mode: Mode,
+        backend: Backend,
         cache: Cache,
         trace: bool,
     ) -> anyhow::Result<Self> {
@@ -67,8 +70,11 @@ impl Chain {
             .genesis(genesis.clone())
             .threads(threads)
             .mode(mode)
+            .backend(backend)
             .trace(trace)
             .build()?;
+        // A GPU, where there is one, is ready before the clock runs.
+        let _ = engine.dispatcher().wait_for_gpu(START_TIMEOUT);
         Ok(Self {
             engine,
             stages: Stages::default(),
@@ -133,7 +139,7 @@ impl Chains {
         data: &Path,
         sequential: &Path,
         genesis: &Genesis,
-        threads: usize,
+        (threads, backend): (usize, BackendArg),
         cache: Cache,
         trace: bool,
     ) -> anyhow::Result<Self> {
@@ -148,10 +154,19 @@ impl Chains {
                 genesis,
                 threads,
                 mode,
+                backend.into(),
                 cache,
                 trace,
             )?,
-            sequential: Chain::open(sequential, genesis, 1, Mode::Sequential, cache, false)?,
+            sequential: Chain::open(
+                sequential,
+                genesis,
+                1,
+                Mode::Sequential,
+                Backend::Cpu,
+                cache,
+                false,
+            )?,
         })
     }
 

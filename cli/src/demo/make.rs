@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use ordlane::{BlockContext, Engine, primitives::codec};
+use ordlane::{Backend, BlockContext, Engine, primitives::codec};
 use ordlane_testkit::workload::Generator;
 
 use crate::report;
@@ -24,6 +24,7 @@ pub(crate) fn block_files(
     let engine = Engine::builder()
         .genesis(generator.genesis().clone())
         .threads(threads)
+        .backend(Backend::Cpu)
         .build()?;
     let bar = report::progress(blocks, "signing and building", quiet);
     let mut files = Vec::new();

@@ -11,7 +11,10 @@ use super::{
     chains::{Chain, Chains},
     trace_file::Traced,
 };
-use crate::report::{self, ms, ratio};
+use crate::{
+    backend::Backends,
+    report::{self, ms, ratio},
+};
 
 /// The demo's result. The keys are stable.
 #[derive(Debug, Serialize)]
@@ -22,6 +25,11 @@ pub(crate) struct Summary {
     total_txs: usize,
     accounts: u32,
     threads: usize,
+    /// Who verified and who hashed for the parallel chain: tiers, joined by `+` where a batch was split.
+    verify_backend: String,
+    hash_backend: String,
+    /// The adapter of the GPU that took part.
+    gpu_adapter: Option<String>,
     zipf: Option<f64>,
     failing: f64,
     seed: u64,
@@ -81,6 +89,7 @@ impl Summary {
         let found = chains.compare()?;
         let (parallel, sequential) = (&chains.parallel, &chains.sequential);
         let wall = |chain: &Chain| chain.wall.as_secs_f64();
+        let backends = Backends::of(parallel.engine.dispatcher());
         let tps = |chain: &Chain| ratio(found.txs as f64, wall(chain)).round();
         Ok(Self {
             txs: args.txs,
@@ -88,6 +97,9 @@ impl Summary {
             total_txs: found.txs,
             accounts: args.accounts,
             threads,
+            verify_backend: backends.verify,
+            hash_backend: backends.hash,
+            gpu_adapter: backends.adapter,
             zipf: args
                 .zipf
                 .map(|exponent| exponent.to_string().parse())
@@ -146,6 +158,8 @@ impl Summary {
         report::print_numbers(["stage, ms", "parallel", "sequential", "speed-up"], rows)?;
         report::print("")?;
         report::print_fields(&[
+            ("verified by", self.verify_backend.clone()),
+            ("hashed by", self.hash_backend.clone()),
             ("state root", self.state_root.clone()),
             ("roots", yes(self.roots_equal)),
             ("receipts", yes(self.receipts_equal)),

@@ -1,6 +1,6 @@
 //! Executing a block again, one transaction after another, over any state below it, and comparing its header.
 
-use ordlane_gpu_kernels::{Dispatcher, DispatcherConfig};
+use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig};
 use ordlane_primitives::{Block, BlockHeader, Gas, Hash, Receipt};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::Change;
@@ -31,6 +31,7 @@ pub(super) struct Replayed {
 impl Alone {
     pub(super) fn new() -> Result<Self, SystemError> {
         let config = DispatcherConfig {
+            backend: Backend::Cpu,
             threads: 1,
             ..DispatcherConfig::default()
         };
