@@ -25,11 +25,11 @@ fn tiers() -> Vec<Dispatcher> {
     config.threads = 1;
     let signatures = SignatureTier::ALL.map(|tier| DispatcherConfig {
         signatures: Some(tier),
-        ..config
+        ..config.clone()
     });
     let hashes = HashTier::ALL.map(|tier| DispatcherConfig {
         hashes: Some(tier),
-        ..config
+        ..config.clone()
     });
     let configs = signatures.into_iter().chain(hashes);
     configs
