@@ -1,7 +1,7 @@
 # The commands of this project. CI calls these and the README's own commands, nothing else.
 
 # Everything that CI checks, in its order
-ci: check doc test loom shuttle mutations features examples demo compare-check
+ci: check doc test loom shuttle mutations gpu features examples demo compare-check
 
 # Format, lints, spelling
 check:
@@ -42,6 +42,14 @@ mutations:
 signatures:
     cargo test --locked --release -p ordlane-gpu-kernels --test tiers million -- --ignored --nocapture
 
+# What the GPU is, its shaders, a short measurement, and a demo on it; a software device will do (mesa-vulkan-drivers)
+gpu:
+    ./.ci/check-gpu
+
+# The GPU beside the definition: a hundred thousand signatures in the 64-bit radix, fewer in the other, a million parents
+gpu-slow:
+    cargo test --locked --release -p ordlane-gpu-kernels --features gpu,faults --lib gpu:: -- --include-ignored --nocapture
+
 # Stores killed a thousand times, a thousand damaged ones, torn writes; prints how often each outcome came
 torture:
     cargo test --locked --release -p ordlane-state --test torture -- --include-ignored --nocapture --test-threads 1
@@ -57,6 +65,8 @@ features:
     cargo test --locked -p ordlane-scheduler --no-default-features
     cargo clippy --locked -p ordlane-scheduler --no-default-features --all-targets -- -D warnings
     cargo clippy --locked -p ordlane-state --no-default-features -- -D warnings
+    cargo clippy --locked -p ordlane-cli --no-default-features -- -D warnings
+    cargo clippy --locked -p ordlane-gpu-kernels --no-default-features --features gpu -- -D warnings
     cargo run --release --locked --manifest-path testkit/hostile-embedder/Cargo.toml
 
 # Every example, run
