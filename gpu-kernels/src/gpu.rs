@@ -1,6 +1,6 @@
 //! The GPU's tier: what runs there, and how it is driven.
 //!
-//! [`shaders`] generates the kernels and knows their buffers; `device` is the only module that names wgpu. One thread owns
+//! `shaders` generates the kernels and knows their buffers; `device` is the only module that names wgpu. One thread owns
 //! the device (`worker`); a dispatcher has a `handle` of it, cuts its batches in two (`hybrid`) by what was measured
 //! (`cost`), and looks at samples of what comes back (`recheck`). Between the thread and the device stands the trait
 //! `Accelerator`, so that tests put devices in its place that err, hang and vanish.

@@ -337,7 +337,7 @@ impl LevelPlan {
 
     /// Takes the digests, marked by kind, in the order of the slots. One for each message, or they are not taken.
     ///
-    /// For those who implement [`BatchHasher`](crate::batch::BatchHasher).
+    /// For those who implement [`BatchHasher`].
     pub fn complete(&mut self, digests: Vec<Hash>) {
         debug_assert_eq!(digests.len(), self.messages.len());
         if digests.len() == self.messages.len() {
