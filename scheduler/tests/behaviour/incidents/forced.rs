@@ -102,13 +102,19 @@ fn what_a_run_says_after_it_was_stopped_does_not_count() {
     for threads in THREADS {
         for after in [After::Fatal, After::Panic, After::Deny, After::GoOn] {
             for _ in 0..ROUNDS / 4 {
-                stop_a_run_and_go_on(threads, after);
+                // A machine with other work may run the threads one after another, so that nobody is stopped.
+                let was_stopped = (0..ROUNDS).any(|_| stop_a_run_and_go_on(threads, after));
+                assert!(
+                    was_stopped,
+                    "{after:?}, {threads} threads: nobody was stopped"
+                );
             }
         }
     }
 }
 
-fn stop_a_run_and_go_on(threads: usize, after: After) {
+/// Whether a run was stopped. The outputs are right in any case.
+fn stop_a_run_and_go_on(threads: usize, after: After) -> bool {
     let reads = AtomicU64::new(0);
     let stopped = AtomicU64::new(0);
     let outputs = outputs(threads, &BTreeMap::new(), |index, view| {
@@ -158,10 +164,7 @@ fn stop_a_run_and_go_on(threads: usize, after: After) {
         outputs.into_iter().eq(expected),
         "{after:?}, {threads} threads"
     );
-    assert!(
-        so_far(&stopped) > 0,
-        "{after:?}, {threads} threads: nobody was stopped"
-    );
+    so_far(&stopped) > 0
 }
 
 /// Writes of a run that failed validation were published as done: the stale run writes a key that the right one does not.
