@@ -46,6 +46,11 @@ pub(crate) trait Batch: Sync {
     /// The results of a range, of what the device says of it; nothing unless that is one for each.
     fn results(&self, range: Range<usize>, answer: Answer) -> Option<Vec<Self::Result>>;
 
+    /// Whether the result of an item is what the device says of it; else a look at it tells nothing of the device.
+    fn is_for_device(&self, _index: usize) -> bool {
+        true
+    }
+
     /// Whether this result of a device is always confirmed.
     fn is_confirmed(&self, result: Self::Result) -> bool;
 }
@@ -116,6 +121,10 @@ impl Batch for Signatures<'_> {
             Answer::Verdicts(holds) => equation::verdicts(part(self.checks, range), holds),
             Answer::Digests(_) => None,
         }
+    }
+
+    fn is_for_device(&self, index: usize) -> bool {
+        self.checks.get(index).is_some_and(equation::is_asked)
     }
 
     fn is_confirmed(&self, accepted: bool) -> bool {

@@ -33,6 +33,11 @@ pub(crate) fn verdicts(checks: &[SignatureCheck<'_>], mut holds: Vec<bool>) -> O
     Some(holds)
 }
 
+/// Whether the verdict on a signature is that on its equation.
+pub(crate) fn is_asked(check: &SignatureCheck<'_>) -> bool {
+    has_canonical_scalar(check.signature)
+}
+
 fn has_canonical_scalar(signature: &[u8; 64]) -> bool {
     signature
         .last_chunk()

@@ -174,7 +174,7 @@ pub(crate) fn run_plan(
         gpu.quarantine(&Fault::Malformed);
         return None;
     }
-    let slots = sample(0..items);
+    let slots = sample(&(0..items).collect::<Vec<_>>());
     let messages = plan.filled(&slots, &digests);
     let own = hasher.hash_pairs_here(&messages);
     let is_right = own.len() == slots.len()
@@ -324,7 +324,8 @@ fn checked<B: Batch>(
     let results = batch
         .results(range.clone(), answer)
         .ok_or_else(|| Fault::Malformed.to_string())?;
-    let mut indices = sample(range.clone());
+    let for_device = range.clone().filter(|index| batch.is_for_device(*index));
+    let mut indices = sample(&for_device.collect::<Vec<_>>());
     let confirmed = results.iter().zip(range.clone());
     indices.extend(
         confirmed

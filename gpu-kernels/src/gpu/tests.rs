@@ -310,6 +310,20 @@ fn a_wrong_answer_recomputes_the_whole_batch_and_ends_the_device_for_the_process
 }
 
 #[test]
+fn signatures_of_which_the_device_is_not_asked_hide_no_wrong_answer() {
+    let (checks, _) = checks(60);
+    let is_canonical = |check: &&SignatureCheck<'_>| check.signature[63] & 0x40 == 0;
+    let asked = *checks.iter().find(is_canonical).unwrap();
+    let refused = *checks.iter().find(|check| !is_canonical(check)).unwrap();
+    // A look at any of the others would find them refused, as they are.
+    let mut checks = vec![refused; 200];
+    checks[70] = asked;
+    let dispatcher = started(GpuOptions::default(), failing([(0, Failure::Wrong)]));
+    assert!(dispatcher.verify_batch(&checks) == Sequential.verify_batch(&checks));
+    assert_eq!(dispatcher.wait_for_gpu(LONG), GpuState::Quarantined);
+}
+
+#[test]
 fn false_accepts_pass_no_device_whose_accepts_are_confirmed() {
     // One signature of 255 does not hold: a sample would mostly miss it.
     let (mut checks, mut verdicts) = checks(3);
