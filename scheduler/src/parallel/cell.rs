@@ -4,6 +4,9 @@
 //! frontier only the last can still be read; it is a value, since additions become one when their transaction is
 //! committed. So those entries fold into the ground, which keeps the name of the last one. Most cells have a ground and at
 //! most one entry, and both lie in the cell itself.
+//!
+//! It also holds while a value is dropped, which is an embedder's code and may panic: what a change takes out is dropped
+//! when the cell is whole again, and of the entries that fold the last one goes last.
 
 use crate::delta::{Additions, Delta};
 use crate::types::{TxIndex, Version};
@@ -114,15 +117,24 @@ impl<V, D> Cell<V, D> {
 
     /// Takes out the entries below `limit` and gives the last of them.
     fn take_below(&mut self, limit: TxIndex) -> Option<Written<V, D>> {
-        let lowest = self.first.as_ref()?;
-        if lowest.version.tx >= limit {
-            return None;
-        }
         let (Ok(count) | Err(count)) = self.search_rest(limit);
-        let lowest = self.first.take();
-        let last = self.rest.drain(..count).last();
+        if let Some(first) = &mut self.first
+            && let Some(last) = self.rest.get_mut(..count).and_then(<[_]>::last_mut)
+        {
+            std::mem::swap(first, last);
+            self.rest.drain(..count);
+        }
+        self.take_first(|first| first.version.tx < limit)
+    }
+
+    /// Takes out the lowest entry if it is such.
+    fn take_first(
+        &mut self,
+        is_such: impl FnOnce(&mut Written<V, D>) -> bool,
+    ) -> Option<Written<V, D>> {
+        let first = self.first.take_if(is_such)?;
         self.pull_up();
-        last.or(lowest)
+        Some(first)
     }
 
     /// Makes the lowest of the rest the first entry, which was taken out.
@@ -166,11 +178,10 @@ impl<V, D> Cell<V, D> {
 
     /// Takes the entry of `tx` away.
     pub(crate) fn remove(&mut self, tx: TxIndex) -> Readers {
-        if let Ok(at) = self.search_rest(tx) {
-            self.rest.remove(at);
-        } else if self.first.take_if(|first| first.version.tx == tx).is_some() {
-            self.pull_up();
-        }
+        let _removed = match self.search_rest(tx) {
+            Ok(at) => Some(self.rest.remove(at)),
+            Err(_) => self.take_first(|first| first.version.tx == tx),
+        };
         self.readers_above(tx)
     }
 
@@ -266,17 +277,19 @@ impl<V: Clone + Eq, D: Delta<V>> Cell<V, D> {
     /// Puts a write there that is final, as is all below it.
     pub(crate) fn finish(&mut self, version: Version, value: Option<V>) -> Readers {
         let above = TxIndex::new(version.tx.get().saturating_add(1));
-        self.take_below(above);
-        self.ground = Some((Origin::Written(version), value));
+        let _below = self.take_below(above);
+        let _ground = self.ground.replace((Origin::Written(version), value));
         self.readers_above(version.tx)
     }
 
     fn put(&mut self, version: Version, content: Content<V, D>, frontier: TxIndex) -> Readers {
-        if let Some(last) = self.take_below(frontier)
-            && let Content::Value(value) = last.content
-        {
-            self.ground = Some((Origin::Written(last.version), value));
-        }
+        let _ground = match self.take_below(frontier) {
+            Some(Written {
+                version,
+                content: Content::Value(value),
+            }) => self.ground.replace((Origin::Written(version), value)),
+            _ => None,
+        };
         self.place(Written { version, content });
         self.readers_above(version.tx)
     }
@@ -321,181 +334,4 @@ impl<V: Clone + Eq, D: Delta<V>> Cell<V, D> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Found, Origin, Readers};
-    use crate::delta::{Additions, Bounded, Change};
-    use crate::types::{Incarnation, TxIndex, Version};
-
-    const fn at(tx: u32) -> Version {
-        Version {
-            tx: TxIndex::new(tx),
-            incarnation: Incarnation::new(0),
-        }
-    }
-
-    type Cell = super::Cell<u32, Bounded<u32>>;
-
-    fn plus(by: u32, max: u32) -> Bounded<u32> {
-        Bounded {
-            change: Change::Plus(by),
-            min: 0,
-            max,
-        }
-    }
-
-    const ZERO: TxIndex = TxIndex::new(0);
-
-    #[test]
-    fn a_reader_sees_the_last_write_below_it() {
-        let mut cell = Cell::default();
-        assert_eq!(cell.read(TxIndex::new(9)), Found::Unknown);
-        cell.remember_base(Some(1));
-        for tx in [5, 2, 8] {
-            cell.write(at(tx), Some(tx * 10), ZERO);
-        }
-        let mut seen = |reader| cell.read(TxIndex::new(reader));
-        assert_eq!(seen(2), Found::Value(Origin::Base, Some(1)));
-        assert_eq!(seen(3), Found::Value(Origin::Written(at(2)), Some(20)));
-        assert_eq!(seen(5), Found::Value(Origin::Written(at(2)), Some(20)));
-        assert_eq!(seen(8), Found::Value(Origin::Written(at(5)), Some(50)));
-        assert_eq!(seen(100), Found::Value(Origin::Written(at(8)), Some(80)));
-    }
-
-    #[test]
-    fn an_estimate_names_its_transaction_and_a_removed_write_is_gone() {
-        let mut cell = Cell::default();
-        cell.write(at(2), Some(20), ZERO);
-        cell.write(at(5), None, ZERO);
-        cell.estimate(TxIndex::new(5));
-        assert_eq!(cell.read(TxIndex::new(6)), Found::Estimate(TxIndex::new(5)));
-        assert!(!cell.still_holds(TxIndex::new(6), Origin::Written(at(5)), None));
-        cell.remove(TxIndex::new(5));
-        assert_eq!(
-            cell.read(TxIndex::new(6)),
-            Found::Value(Origin::Written(at(2)), Some(20))
-        );
-        cell.remove(TxIndex::new(4));
-        assert_eq!(
-            cell.read(TxIndex::new(6)),
-            Found::Value(Origin::Written(at(2)), Some(20))
-        );
-    }
-
-    #[test]
-    fn a_read_holds_by_version_and_else_by_value() {
-        let mut cell = Cell::default();
-        cell.remember_base(Some(7));
-        let reader = TxIndex::new(6);
-        assert!(cell.still_holds(reader, Origin::Base, Some(&7)));
-        cell.write(at(3), Some(7), ZERO);
-        assert!(
-            cell.still_holds(reader, Origin::Base, Some(&7)),
-            "another version, the same value"
-        );
-        cell.write(at(4), Some(8), ZERO);
-        assert!(!cell.still_holds(reader, Origin::Base, Some(&7)));
-        cell.write(at(5), None, ZERO);
-        assert!(cell.still_holds(reader, Origin::Base, None));
-    }
-
-    #[test]
-    fn final_versions_are_dropped_but_for_the_last() {
-        let mut cell = Cell::default();
-        for tx in 0..100 {
-            cell.write(at(tx), Some(tx), TxIndex::new(tx));
-            assert!(cell.rest.is_empty());
-            assert_eq!(
-                cell.read(TxIndex::new(tx + 1)),
-                Found::Value(Origin::Written(at(tx)), Some(tx))
-            );
-        }
-        for tx in 100..120 {
-            cell.write(at(tx), Some(tx), TxIndex::new(100));
-        }
-        for reader in 100..121 {
-            let last = reader - 1;
-            assert_eq!(
-                cell.read(TxIndex::new(reader)),
-                Found::Value(Origin::Written(at(last)), Some(last))
-            );
-        }
-    }
-
-    #[test]
-    fn additions_are_seen_on_top_of_what_is_below() {
-        let mut cell = Cell::default();
-        let seen = |cell: &mut Cell, reader| cell.read(TxIndex::new(reader));
-        cell.add(at(2), Additions::new(plus(5, 100), Ok(())), ZERO);
-        assert_eq!(seen(&mut cell, 3), Found::Unknown);
-        cell.remember_base(Some(1));
-        cell.add(at(6), Additions::new(plus(7, 100), Ok(())), ZERO);
-        assert_eq!(seen(&mut cell, 3), Found::Value(Origin::Several, Some(6)));
-        assert_eq!(seen(&mut cell, 9), Found::Value(Origin::Several, Some(13)));
-        cell.write(at(4), Some(50), ZERO);
-        assert_eq!(seen(&mut cell, 9), Found::Value(Origin::Several, Some(57)));
-        cell.estimate(TxIndex::new(4));
-        assert_eq!(seen(&mut cell, 9), Found::Estimate(TxIndex::new(4)));
-        assert_eq!(
-            cell.guess(TxIndex::new(9)),
-            Found::Value(Origin::Several, Some(13)),
-            "a guess passes an estimate over"
-        );
-    }
-
-    #[test]
-    fn an_addition_is_repeated_with_the_outcome_it_had_or_not_at_all() {
-        let mut cell = Cell::default();
-        cell.remember_base(Some(1));
-        cell.write(at(3), Some(95), ZERO);
-        let adder = TxIndex::new(5);
-        let fits = Additions::new(plus(5, 100), Ok(()));
-        let too_much = Additions::new(plus(6, 100), Err(crate::delta::OutOfBounds));
-        assert_eq!(cell.repeat(adder, &fits), Some(Some(100)));
-        assert_eq!(cell.repeat(adder, &too_much), Some(Some(95)));
-        cell.write(at(4), Some(96), ZERO);
-        assert_eq!(cell.repeat(adder, &fits), None);
-        cell.write(at(4), Some(94), ZERO);
-        assert_eq!(cell.repeat(adder, &too_much), None);
-    }
-
-    #[test]
-    fn a_final_write_takes_the_place_of_all_below_it_and_of_its_own_earlier_ones() {
-        let mut cell = Cell::default();
-        cell.remember_base(Some(1));
-        for tx in [2, 4, 6] {
-            cell.write(at(tx), Some(tx * 10), ZERO);
-        }
-        cell.estimate(TxIndex::new(4));
-        let again = Version {
-            incarnation: Incarnation::new(1),
-            ..at(4)
-        };
-        cell.finish(again, Some(41));
-        let mut seen = |reader| cell.read(TxIndex::new(reader));
-        assert_eq!(seen(5), Found::Value(Origin::Written(again), Some(41)));
-        assert_eq!(seen(7), Found::Value(Origin::Written(at(6)), Some(60)));
-        assert!(cell.rest.is_empty());
-    }
-
-    #[test]
-    fn an_emptied_cell_knows_nothing_and_keeps_little_room() {
-        let mut cell = Cell::default();
-        for tx in 0..100 {
-            cell.write(at(tx), Some(tx), ZERO);
-        }
-        cell.clear();
-        assert!(cell.rest.capacity() <= super::VERSIONS_KEPT);
-        assert_eq!(cell.read(TxIndex::new(50)), Found::Unknown);
-    }
-
-    #[test]
-    fn a_change_below_a_reader_is_told() {
-        let mut cell = Cell::default();
-        assert_eq!(cell.write(at(3), Some(1), ZERO), Readers::Below);
-        cell.read(TxIndex::new(5));
-        assert_eq!(cell.write(at(6), Some(1), ZERO), Readers::Below);
-        assert_eq!(cell.write(at(4), Some(1), ZERO), Readers::Above);
-        assert_eq!(cell.remove(TxIndex::new(4)), Readers::Above);
-        assert_eq!(cell.finish(at(5), Some(1)), Readers::Below);
-    }
-}
+mod tests;
