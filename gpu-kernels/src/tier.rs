@@ -150,6 +150,18 @@ impl Verifier {
     }
 }
 
+#[cfg(feature = "gpu")]
+impl Verifier {
+    /// The challenge of each check, on the calling thread.
+    pub(crate) fn challenges_here(&self, checks: &[SignatureCheck<'_>]) -> Vec<[u8; 32]> {
+        match self {
+            Self::Portable => portable::challenges(checks),
+            #[cfg(target_arch = "x86_64")]
+            Self::Ifma(verifier) => verifier.challenges(checks),
+        }
+    }
+}
+
 impl Hasher {
     /// The tier, or why not.
     pub(crate) fn of(tests: &SelfTests, tier: HashTier) -> Result<Self, TierState> {

@@ -96,8 +96,7 @@ pub enum PlanError {
 pub struct LevelPlan {
     messages: Vec<[u8; 64]>,
     links: Vec<Link>,
-    /// Which halves take a digest: bit 0 the left one, bit 1 the right one.
-    taken: Vec<u8>,
+    places: Vec<Place>,
     /// Where each level ends. The last one is open.
     level_ends: Vec<usize>,
     /// After how many levels each part ends. What follows the last one is the top.
@@ -105,6 +104,16 @@ pub struct LevelPlan {
     /// Whether a digest goes from a part into the top.
     has_top: bool,
     digests: Vec<Hash>,
+}
+
+/// Where a message is, and which of its halves take a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    part: u32,
+    /// In the order of the plan.
+    level: u32,
+    /// Bit 0 is the left half, bit 1 the right one.
+    taken: u8,
 }
 
 impl Link {
@@ -161,6 +170,17 @@ impl Link {
 }
 
 impl LevelPlan {
+    /// An empty plan with room for so many messages.
+    #[must_use]
+    pub fn with_capacity(messages: usize) -> Self {
+        Self {
+            messages: Vec::with_capacity(messages),
+            links: Vec::with_capacity(messages),
+            places: Vec::with_capacity(messages),
+            ..Self::default()
+        }
+    }
+
     /// Adds a message to the level that is open.
     ///
     /// # Errors
@@ -170,9 +190,15 @@ impl LevelPlan {
         if self.messages.len() >= MAX_PLAN_MESSAGES {
             return Err(PlanError::Full);
         }
+        // There are no more parts and levels than messages.
+        let number = |count: usize| u32::try_from(count).map_err(|_| PlanError::Full);
+        self.places.push(Place {
+            part: number(self.part_ends.len())?,
+            level: number(self.level_ends.len())?,
+            taken: 0,
+        });
         self.messages.push(message);
         self.links.push(Link::nowhere(kind));
-        self.taken.push(0);
         self.digests.clear();
         Ok(Slot(slot))
     }
@@ -212,38 +238,33 @@ impl LevelPlan {
             from: from.0,
             to: to.0,
         };
-        let ((child_part, child_level), (part, level)) = (self.place(child), self.place(parent));
-        let is_top = part == self.part_ends.len();
-        let is_later = level > child_level && (part == child_part || is_top);
-        if parent >= self.messages.len() || !is_later {
+        let (Some(below), Some(above)) =
+            (self.places.get(child).copied(), self.places.get_mut(parent))
+        else {
+            return Err(order);
+        };
+        let is_top = above.part as usize == self.part_ends.len();
+        if above.level <= below.level || above.part != below.part && !is_top {
             return Err(order);
         }
         let bit = match side {
             Side::Left => 1,
             Side::Right => 2,
         };
-        let (Some(link), Some(taken)) = (self.links.get_mut(child), self.taken.get_mut(parent))
-        else {
+        let Some(link) = self.links.get_mut(child) else {
             return Err(order);
         };
-        if link.target().is_some() || *taken & bit != 0 {
+        if link.target().is_some() || above.taken & bit != 0 {
             return Err(PlanError::Taken {
                 from: from.0,
                 to: to.0,
             });
         }
-        *taken |= bit;
+        above.taken |= bit;
         *link = link.to(to, side);
-        self.has_top |= part != child_part;
+        self.has_top |= above.part != below.part;
         self.digests.clear();
         Ok(())
-    }
-
-    /// The part of a message and its level.
-    fn place(&self, slot: usize) -> (usize, usize) {
-        let level = self.level_ends.partition_point(|end| *end <= slot);
-        let part = self.part_ends.partition_point(|end| *end <= level);
-        (part, level)
     }
 
     /// How many messages there are.

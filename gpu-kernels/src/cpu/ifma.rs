@@ -3,6 +3,8 @@
 mod base;
 mod batch;
 mod budget;
+#[cfg(feature = "gpu")]
+mod challenge;
 mod coefficients;
 mod field;
 #[cfg(test)]

@@ -14,6 +14,14 @@ pub(crate) fn verify(checks: &[SignatureCheck<'_>]) -> Vec<bool> {
     Sequential.verify_batch(checks)
 }
 
+#[cfg(feature = "gpu")]
+pub(crate) fn challenges(checks: &[SignatureCheck<'_>]) -> Vec<[u8; 32]> {
+    let challenge = |check: &SignatureCheck<'_>| {
+        ordlane_primitives::signature::challenge(check.key, check.message, check.signature)
+    };
+    checks.iter().map(challenge).collect()
+}
+
 pub(crate) fn hash_pairs(pairs: &[[u8; 64]]) -> Vec<Hash> {
     Sequential.hash_pairs(pairs)
 }

@@ -7,7 +7,7 @@ use ordlane_primitives::{Hash, batch::SignatureCheck};
 use super::{
     accelerator::Capacity,
     calibrate::blocks,
-    equation::{self, equation},
+    equation::{self, equations},
     work::{Answer, Kind, Texts, Work},
 };
 use crate::{
@@ -108,7 +108,7 @@ impl Batch for Signatures<'_> {
 
     fn work(&self, range: Range<usize>, lanes_are_busy: bool) -> Work {
         let checks = part(self.checks, range);
-        let here = |checks: &[SignatureCheck<'_>]| checks.iter().map(equation).collect();
+        let here = |checks: &[SignatureCheck<'_>]| equations(self.verifier, checks);
         Work::Signatures(if lanes_are_busy {
             here(checks)
         } else {

@@ -8,11 +8,11 @@ use super::{
     accelerator::{Accelerator as _, Fault, OpenError},
     device::{WgpuDevice, WgpuOpener},
     device_test,
-    equation::equation,
+    equation::equations,
     work::{Kind, Work},
     worker::SLOTS,
 };
-use crate::{GpuOptions, clock};
+use crate::{GpuOptions, clock, tier::Verifier};
 
 /// How often kernels run where the time on the device is measured.
 const RUNS: u32 = 8;
@@ -111,7 +111,7 @@ impl Bench {
     /// [`BenchError::Failed`].
     pub fn verify(&mut self, checks: &[SignatureCheck<'_>]) -> Result<BenchTimes, BenchError> {
         self.measure(Kind::Signatures, checks, |part| {
-            Work::Signatures(part.iter().map(equation).collect())
+            Work::Signatures(equations(&Verifier::Portable, part))
         })
     }
 

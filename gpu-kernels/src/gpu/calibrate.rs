@@ -11,8 +11,8 @@ use ordlane_primitives::{
 use super::{
     accelerator::{Accelerator, Fault},
     cost::{Cost, measure, nanos, per},
-    equation::equation,
-    work::{Equation, Kind, PerKind, Texts, Work},
+    equation::equations,
+    work::{Kind, PerKind, Texts, Work},
     worker::ask,
 };
 use crate::{
@@ -135,10 +135,8 @@ pub(crate) fn work(kind: Kind, size: u64) -> Work {
     let count = usize::try_from(size).unwrap_or(usize::MAX);
     match kind {
         Kind::Signatures => {
-            let equations: Vec<Equation> = Signed::all()
-                .iter()
-                .map(|signed| equation(&signed.check()))
-                .collect();
+            let signed = Signed::all();
+            let equations = equations(&Verifier::Portable, &checks(&signed, signed.len()));
             Work::Signatures(equations.into_iter().cycle().take(count).collect())
         }
         Kind::Pairs => Work::Pairs(vec![[0x5a; 64]; count]),

@@ -16,7 +16,7 @@ use super::{
     work::{Answer, Kind, Texts, Work},
     worker::ask,
 };
-use crate::known_answers;
+use crate::{known_answers, tier::Verifier};
 
 /// Whether the device gives every known answer right. A device that gives none has a fault.
 pub(crate) fn passes(device: &mut dyn Accelerator, limit: Duration) -> Result<bool, Fault> {
@@ -69,7 +69,7 @@ impl Asker<'_> {
     fn verdicts(&self, checks: &[SignatureCheck<'_>]) -> Vec<bool> {
         let mut verdicts = Vec::with_capacity(checks.len());
         for part in checks.chunks(self.most(Kind::Signatures)) {
-            let work = Work::Signatures(part.iter().map(equation::equation).collect());
+            let work = Work::Signatures(equation::equations(&Verifier::Portable, part));
             match self.ask(&work) {
                 Some(Answer::Verdicts(holds)) => {
                     verdicts.extend(equation::verdicts(part, holds).unwrap_or_default());

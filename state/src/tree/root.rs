@@ -1,13 +1,14 @@
 //! The root of many leaves, without a tree.
 //!
-//! Leaves are parted by the first byte of their paths, and the parts spread over threads. In each, all nodes of a level
-//! are hashed in one batch, from the deepest level up.
+//! Leaves are parted by the first byte of their paths. Either the parts are spread over threads, and in each all nodes of
+//! a level are hashed in one batch, from the deepest level up; or the hasher gets many parts as one plan.
 
 use std::sync::{Mutex, PoisonError};
 
 use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
+    levels::{LevelPlan, NodeKind, PlanError, Side, Slot},
     list::join,
     tree::{EMPTY, as_internal, as_leaf, bit, internal_node, is_leaf, shared_bits},
 };
@@ -17,33 +18,30 @@ type Leaf = (Hash, Hash);
 
 /// The depth below which parts of the leaves are worked on by themselves.
 const PART_DEPTH: usize = 8;
+/// So many leaves, or one part, are in memory with all their nodes at once.
+const LEAVES_PER_GROUP: usize = 1 << 18;
+/// How many hashes four leaves take, in about: their own, and those of the nodes above them.
+const HASHES_PER_FOUR_LEAVES: usize = 10;
 
 /// The root of the tree with these leaves, paths and value hashes, in any order, each path once. Beside the leaves it
-/// needs less memory than they do.
+/// needs memory for a bounded number of them, unless they are all in one part.
 pub(crate) fn root_of(mut leaves: Vec<Leaf>, hasher: &dyn BatchHasher) -> Hash {
     leaves.sort_unstable_by_key(|(path, _)| *path);
     let parts: Vec<&[Leaf]> = leaves
         .chunk_by(|(a, _), (b, _)| a.0.first() == b.0.first())
         .collect();
-    let nodes = Mutex::new(vec![EMPTY; 1 << PART_DEPTH]);
-    hasher.scatter(parts.len(), &|index| {
-        let Some((part, (first, _))) = parts
-            .get(index)
-            .and_then(|part| Some((part, part.first()?)))
-        else {
-            return;
-        };
-        let node = subtree(part, PART_DEPTH, hasher);
-        let mut nodes = nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = first
-            .0
-            .first()
-            .and_then(|byte| nodes.get_mut(usize::from(*byte)))
-        {
-            *at = node;
+    let mut level = vec![EMPTY; 1 << PART_DEPTH];
+    let mut rest = parts.as_slice();
+    while !rest.is_empty() {
+        let (group, later) = rest.split_at(group_length(rest));
+        rest = later;
+        for (part, node) in group.iter().zip(tops_of(group, hasher)) {
+            let place = part.first().and_then(|(path, _)| path.0.first());
+            if let Some(place) = place.and_then(|byte| level.get_mut(usize::from(*byte))) {
+                *place = node;
+            }
         }
-    });
-    let mut level = nodes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    }
     while level.len() > 1 {
         let (pairs, _) = level.as_chunks::<2>();
         level = pairs
@@ -52,6 +50,54 @@ pub(crate) fn root_of(mut leaves: Vec<Leaf>, hasher: &dyn BatchHasher) -> Hash {
             .collect();
     }
     level.first().copied().unwrap_or(EMPTY)
+}
+
+/// How many of these parts, at least one, are worked on together.
+fn group_length(parts: &[&[Leaf]]) -> usize {
+    let mut leaves = 0_usize;
+    let fits = parts.iter().take_while(|part| {
+        leaves = leaves.saturating_add(part.len());
+        leaves <= LEAVES_PER_GROUP
+    });
+    fits.count().clamp(1, parts.len().max(1))
+}
+
+/// The node at [`PART_DEPTH`] over each part.
+fn tops_of(parts: &[&[Leaf]], hasher: &dyn BatchHasher) -> Vec<Hash> {
+    let leaves: usize = parts.iter().map(|part| part.len()).sum();
+    let hashes = leaves.saturating_mul(HASHES_PER_FOUR_LEAVES) / 4;
+    if hasher.takes_plan(hashes)
+        && let Some(tops) = planned(parts, hashes, hasher)
+    {
+        return tops;
+    }
+    let tops = Mutex::new(vec![EMPTY; parts.len()]);
+    hasher.scatter(parts.len(), &|index| {
+        let Some(part) = parts.get(index) else {
+            return;
+        };
+        // Hashing at once refuses nothing.
+        let top = subtree(part, &mut Hashing(hasher)).unwrap_or_default();
+        let mut tops = tops.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(place), Some(top)) = (tops.get_mut(index), top) {
+            *place = top;
+        }
+    });
+    tops.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same by one plan, unless it has no room for them or the hasher does not hash it.
+fn planned(parts: &[&[Leaf]], hashes: usize, hasher: &dyn BatchHasher) -> Option<Vec<Hash>> {
+    let mut plan = Planning(LevelPlan::with_capacity(hashes));
+    let tops = parts.iter().map(|part| {
+        let top = subtree(part, &mut plan)?;
+        plan.0.end_part()?;
+        Ok(top)
+    });
+    let tops: Vec<Option<Slot>> = tops.collect::<Result<_, PlanError>>().ok()?;
+    let Planning(mut plan) = plan;
+    hasher.hash_levels(&mut plan);
+    tops.into_iter().map(|top| plan.digest(top?)).collect()
 }
 
 /// The node above two others; a lone leaf rises.
@@ -65,34 +111,97 @@ fn parent(left: &Hash, right: &Hash) -> Hash {
     }
 }
 
-/// The node at `top` over leaves that ascend by path and share their first `top` bits.
-fn subtree(leaves: &[Leaf], top: usize, hasher: &dyn BatchHasher) -> Hash {
-    let messages: Vec<[u8; 64]> = leaves
-        .iter()
-        .map(|(path, value)| join(path, value))
-        .collect();
-    let hashes = hasher.hash_pairs(&messages).into_iter().map(as_leaf);
-    let mut sitting = by_depth(leaves, hashes);
+/// Makes the nodes of a tree from the leaves up.
+trait Maker {
+    type Node: Copy;
+
+    /// Nodes for leaves, in order.
+    fn leaves(&mut self, leaves: &[Leaf]) -> Result<Vec<Self::Node>, PlanError>;
+
+    /// Nodes above those on their left and right, in order.
+    fn level(&mut self, below: &[[Option<Self::Node>; 2]]) -> Result<Vec<Self::Node>, PlanError>;
+}
+
+/// Hashes each level at once.
+struct Hashing<'a>(&'a dyn BatchHasher);
+
+impl Maker for Hashing<'_> {
+    type Node = Hash;
+
+    fn leaves(&mut self, leaves: &[Leaf]) -> Result<Vec<Hash>, PlanError> {
+        let messages: Vec<[u8; 64]> = leaves
+            .iter()
+            .map(|(path, value)| join(path, value))
+            .collect();
+        let digests = self.0.hash_pairs(&messages);
+        Ok(digests.into_iter().map(as_leaf).collect())
+    }
+
+    fn level(&mut self, below: &[[Option<Hash>; 2]]) -> Result<Vec<Hash>, PlanError> {
+        let messages: Vec<[u8; 64]> = below
+            .iter()
+            .map(|[left, right]| join(&left.unwrap_or(EMPTY), &right.unwrap_or(EMPTY)))
+            .collect();
+        let digests = self.0.hash_pairs(&messages);
+        Ok(digests.into_iter().map(as_internal).collect())
+    }
+}
+
+/// Notes what is to be hashed.
+struct Planning(LevelPlan);
+
+impl Maker for Planning {
+    type Node = Slot;
+
+    fn leaves(&mut self, leaves: &[Leaf]) -> Result<Vec<Slot>, PlanError> {
+        let slots = leaves
+            .iter()
+            .map(|(path, value)| self.0.push(join(path, value), NodeKind::Leaf))
+            .collect();
+        self.0.end_level();
+        slots
+    }
+
+    fn level(&mut self, below: &[[Option<Slot>; 2]]) -> Result<Vec<Slot>, PlanError> {
+        let mut slots = Vec::with_capacity(below.len());
+        for children in below {
+            let slot = self.0.push(join(&EMPTY, &EMPTY), NodeKind::Internal)?;
+            for (child, side) in children.iter().zip([Side::Left, Side::Right]) {
+                if let Some(child) = child {
+                    self.0.link(*child, slot, side)?;
+                }
+            }
+            slots.push(slot);
+        }
+        self.0.end_level();
+        Ok(slots)
+    }
+}
+
+/// The node at [`PART_DEPTH`] over leaves that ascend by path and share what is above it.
+fn subtree<M: Maker>(leaves: &[Leaf], maker: &mut M) -> Result<Option<M::Node>, PlanError> {
+    let made = maker.leaves(leaves)?;
+    let mut sitting = by_depth(leaves, made);
     // Nodes at one depth, ascending by path; each with the first path below it.
-    let mut nodes: Vec<(Hash, Hash)> = Vec::new();
+    let mut nodes: Vec<(Hash, M::Node)> = Vec::new();
     while let Some(here) = sitting.pop() {
         nodes.extend(here);
         // Two ascending runs, which are merged.
         nodes.sort_by_key(|(path, _)| *path);
         let depth = sitting.len();
-        if depth <= top {
+        if depth <= PART_DEPTH {
             break;
         }
-        nodes = level_above(&nodes, depth.saturating_sub(1), hasher);
+        nodes = level_above(&nodes, depth.saturating_sub(1), maker)?;
     }
-    nodes.first().map_or(EMPTY, |(_, node)| *node)
+    Ok(nodes.first().map(|(_, node)| *node))
 }
 
-/// Paths and hashes of leaves by the depth at which each sits, as high as it can.
-fn by_depth(leaves: &[Leaf], hashes: impl Iterator<Item = Hash>) -> Vec<Vec<(Hash, Hash)>> {
-    let mut sitting: Vec<Vec<(Hash, Hash)>> = Vec::new();
+/// Paths and nodes of leaves by the depth at which each sits, as high as it can.
+fn by_depth<N>(leaves: &[Leaf], made: Vec<N>) -> Vec<Vec<(Hash, N)>> {
+    let mut sitting: Vec<Vec<(Hash, N)>> = Vec::new();
     let mut left = None;
-    for ((index, (path, _)), hash) in leaves.iter().enumerate().zip(hashes) {
+    for ((index, (path, _)), node) in leaves.iter().enumerate().zip(made) {
         let right = leaves
             .get(index.saturating_add(1))
             .map(|(next, _)| shared_bits(path, next));
@@ -103,7 +212,7 @@ fn by_depth(leaves: &[Leaf], hashes: impl Iterator<Item = Hash>) -> Vec<Vec<(Has
             sitting.resize_with(depth.saturating_add(1), Vec::new);
         }
         if let Some(here) = sitting.get_mut(depth) {
-            here.push((*path, hash));
+            here.push((*path, node));
         }
         left = right;
     }
@@ -111,25 +220,24 @@ fn by_depth(leaves: &[Leaf], hashes: impl Iterator<Item = Hash>) -> Vec<Vec<(Has
 }
 
 /// The nodes at `depth` over those one deeper.
-fn level_above(
-    nodes: &[(Hash, Hash)],
+fn level_above<M: Maker>(
+    nodes: &[(Hash, M::Node)],
     depth: usize,
-    hasher: &dyn BatchHasher,
-) -> Vec<(Hash, Hash)> {
+    maker: &mut M,
+) -> Result<Vec<(Hash, M::Node)>, PlanError> {
     let mut firsts = Vec::new();
-    let mut messages = Vec::new();
+    let mut below = Vec::new();
     let mut rest = nodes.iter().peekable();
     while let Some((path, node)) = rest.next() {
         let sibling = rest.next_if(|(next, _)| shared_bits(path, next) >= depth);
-        messages.push(match sibling {
-            Some((_, right)) => join(node, right),
-            None if bit(path, depth) => join(&EMPTY, node),
-            None => join(node, &EMPTY),
+        below.push(match sibling {
+            Some((_, right)) => [Some(*node), Some(*right)],
+            None if bit(path, depth) => [None, Some(*node)],
+            None => [Some(*node), None],
         });
         firsts.push(*path);
     }
-    let hashes = hasher.hash_pairs(&messages).into_iter().map(as_internal);
-    firsts.into_iter().zip(hashes).collect()
+    Ok(firsts.into_iter().zip(maker.level(&below)?).collect())
 }
 
 #[cfg(test)]
@@ -138,7 +246,7 @@ mod tests {
     use proptest::{collection, prelude::*};
 
     use super::*;
-    use crate::Tree;
+    use crate::{Tree, tree::tests::Planned};
 
     fn check(paths: impl IntoIterator<Item = [u8; 32]>) {
         let mut leaves: Vec<Leaf> = paths
@@ -151,6 +259,7 @@ mod tests {
             .unwrap()
             .root();
         leaves.reverse();
+        assert_eq!(root_of(leaves.clone(), &Planned), expected);
         assert_eq!(root_of(leaves, &Sequential), expected);
     }
 
@@ -162,6 +271,11 @@ mod tests {
         last[31] = 6;
         check([[7; 32], last]);
         check([[7; 32], last, [0; 32], [0xff; 32]]);
+    }
+
+    #[test]
+    fn leaves_of_several_groups_have_the_root_of_the_tree() {
+        check((0..600_000_u32).map(|number| sha256(&number.to_le_bytes()).0));
     }
 
     proptest! {

@@ -22,7 +22,7 @@ const FORKS: [usize; 18] = [
 
 /// Takes every update as one plan.
 #[derive(Debug)]
-struct Planned;
+pub(super) struct Planned;
 
 impl BatchHasher for Planned {
     fn hash_pairs(&self, pairs: &[[u8; 64]]) -> Vec<Hash> {

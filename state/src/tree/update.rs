@@ -23,7 +23,8 @@ use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
     levels::{LevelPlan, PlanError},
-    tree::EMPTY,
+    list::join,
+    tree::{EMPTY, as_leaf},
 };
 
 pub(super) use self::drafts::Drafts;
@@ -74,15 +75,23 @@ pub(super) fn update(
     let changes = in_order(changes);
     let mut top = Top::open(view, root, lone)?;
     let parts = parts_of(&changes);
-    let shape = |index: usize| shape(view, &top.chunks, &changes[parts[index].clone()], hasher);
+    let shape = |index: usize, leaves: Option<&[Hash]>| {
+        let part = parts[index].clone();
+        let changes = &changes[part.clone()];
+        match leaves {
+            Some(leaves) => shape(view, &top.chunks, changes, &leaves[part]),
+            None => shape(view, &top.chunks, changes, &leaf_hashes(changes, hasher)),
+        }
+    };
     let done = if hasher.takes_plan(HASHES_PER_CHANGE.saturating_mul(changes.len())) {
-        let mut shaped = scattered(parts.len(), hasher, shape)?;
+        let leaves = leaf_hashes(&changes, hasher);
+        let mut shaped = scattered(parts.len(), hasher, |index| shape(index, Some(&leaves)))?;
         hash_together(&mut shaped, hasher)?;
         let done = shaped.into_iter();
         done.map(|shaped| shaped.pack(view, &top.chunks)).collect()
     } else {
         scattered(parts.len(), hasher, |index| {
-            let mut shaped = shape(index)?;
+            let mut shaped = shape(index, None)?;
             shaped.work.hash(shaped.found.len(), hasher);
             Ok(shaped.pack(view, &top.chunks))
         })?
@@ -139,15 +148,28 @@ struct Shaped {
     found: Vec<(usize, New)>,
 }
 
-/// Finds the shape after changes that are ordered by path and fill whole chunks.
+/// The hash of each leaf that is put, in one batch; what stands there for a removal means nothing.
+fn leaf_hashes(changes: &[LeafChange], hasher: &dyn BatchHasher) -> Vec<Hash> {
+    let messages: Vec<[u8; 64]> = changes
+        .iter()
+        .filter_map(|(path, value_hash)| Some(join(path, value_hash.as_ref()?)))
+        .collect();
+    let mut digests = hasher.hash_pairs(&messages).into_iter().map(as_leaf);
+    changes
+        .iter()
+        .map(|(_, value_hash)| value_hash.and_then(|_| digests.next()).unwrap_or(EMPTY))
+        .collect()
+}
+
+/// Finds the shape after changes that are ordered by path and fill whole chunks, given the hashes of their leaves.
 fn shape(
     view: &View<'_>,
     chunks: &[Subtree; CHUNKS],
     changes: &[LeafChange],
-    hasher: &dyn BatchHasher,
+    leaves: &[Hash],
 ) -> Result<Shaped, StateError> {
     let mut work = view.pages.drafts();
-    let prepared = work.prepare(changes, hasher);
+    let prepared = work.prepare(changes, leaves);
     let mut found = Vec::new();
     for changes in prepared.chunk_by(|a, b| chunk_of(a.path) == chunk_of(b.path)) {
         let Some(chunk) = changes.first().map(|change| chunk_of(change.path)) else {
@@ -162,7 +184,8 @@ fn shape(
 
 /// Hashes what was shaped as one plan.
 fn hash_together(shaped: &mut [Shaped], hasher: &dyn BatchHasher) -> Result<(), StateError> {
-    let mut plan = LevelPlan::default();
+    let nodes = shaped.iter().map(|shaped| shaped.work.nodes_to_hash());
+    let mut plan = LevelPlan::with_capacity(nodes.sum());
     let slots = shaped
         .iter()
         .map(|shaped| shaped.work.plan(&mut plan))

@@ -16,6 +16,8 @@ use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 use super::base::BaseTable;
 use super::batch::{LARGEST_GROUP, SMALLEST_GROUP, verify_together};
 use super::budget::Budget;
+#[cfg(feature = "gpu")]
+use super::challenge::challenges;
 use super::field::{Field, words_of};
 use super::point::{Cached, Decompress, Extended, Projective, compress, is_of_small_order};
 use super::scalar::{Scalar, TOP_BIT};
@@ -64,6 +66,12 @@ impl Verifier {
                 .unwrap_or_else(|| run_ifma(self.ifma, Verify { base, checks }))
         })
         .collect()
+    }
+
+    /// The challenge of each check.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn challenges(&self, checks: &[SignatureCheck<'_>]) -> Vec<[u8; 32]> {
+        challenges(self.ifma, checks)
     }
 
     /// One verdict per check of a run if that is worth a try, and works.

@@ -12,11 +12,9 @@ use tracing::Level;
 use super::*;
 use crate::{
     Backend, Dispatcher, DispatcherConfig, GpuState,
-    gpu::{
-        calibrate, device_test,
-        work::{Equation, Kind},
-    },
+    gpu::{calibrate, device_test, equation::equations, work::Kind},
     test_log::Log,
+    tier::Verifier,
 };
 
 /// Long enough for a compiler of software devices that starts from nothing.
@@ -291,7 +289,7 @@ fn the_capacity_is_what_fits_into_the_buffers() {
 fn a_scalar_that_is_not_canonical_is_not_told_to_the_device() {
     let signed = signed(5);
     let check = checks(&signed)[4];
-    let Equation { signature, .. } = crate::gpu::equation::equation(&check);
-    assert_eq!(signature[32..], [0; 32]);
-    assert_eq!(signature[..32], check.signature[..32]);
+    let equations = equations(&Verifier::Portable, &[check]);
+    assert_eq!(equations[0].signature[32..], [0; 32]);
+    assert_eq!(equations[0].signature[..32], check.signature[..32]);
 }

@@ -13,7 +13,7 @@ use ordlane_primitives::{
     Hash,
     batch::BatchHasher,
     levels::{LevelPlan, NodeKind, PlanError, Side, Slot},
-    tree::{EMPTY, as_internal, as_leaf},
+    tree::{EMPTY, as_internal},
 };
 
 use crate::tree::{
@@ -78,36 +78,36 @@ impl Drafts {
         &self.drafts[draft]
     }
 
-    /// Hashes the leaves of changes in one batch.
+    /// Notes the leaves of changes, whose hashes are given, one for each change.
     pub(super) fn prepare<'c>(
         &mut self,
         changes: &'c [LeafChange],
-        hasher: &dyn BatchHasher,
+        hashes: &[Hash],
     ) -> Vec<Prepared<'c>> {
-        let new = changes
+        debug_assert_eq!(changes.len(), hashes.len());
+        let prepared = changes
             .iter()
-            .filter_map(|(path, value_hash)| Some((path, value_hash.as_ref()?)));
-        let node = |(path, value_hash): (&Hash, &Hash)| Node {
-            left: *path,
-            right: *value_hash,
-        };
-        let messages: Vec<[u8; 64]> = new.clone().map(|new| node(new).message()).collect();
-        let leaves = new.zip(hasher.hash_pairs(&messages));
-        self.leaves.extend(leaves.map(|(new, digest)| Leaf {
-            node: node(new),
-            hash: as_leaf(digest),
-        }));
-        let mut next = 0;
-        changes
-            .iter()
-            .map(|(path, value_hash)| Prepared {
-                path,
-                leaf: value_hash.is_some().then(|| {
-                    next += 1;
-                    next - 1
-                }),
-            })
-            .collect()
+            .zip(hashes)
+            .map(|((path, value_hash), hash)| {
+                let leaf = value_hash.map(|value_hash| Leaf {
+                    node: Node {
+                        left: *path,
+                        right: value_hash,
+                    },
+                    hash: *hash,
+                });
+                let leaf = leaf.map(|leaf| {
+                    self.leaves.push(leaf);
+                    self.leaves.len() - 1
+                });
+                Prepared { path, leaf }
+            });
+        prepared.collect()
+    }
+
+    /// How many nodes have no hash yet.
+    pub(super) fn nodes_to_hash(&self) -> usize {
+        self.levels.iter().map(Vec::len).sum()
     }
 
     /// Opens a draft of a page; `old` says which positions had a node, and the hash of the top one.
@@ -200,7 +200,7 @@ impl Drafts {
 
     /// Adds all nodes that are to be hashed to a plan, as a part of it; returns their slots, the deepest first.
     pub(super) fn plan(&self, plan: &mut LevelPlan) -> Result<Vec<Slot>, PlanError> {
-        let mut slots = Vec::new();
+        let mut slots = Vec::with_capacity(self.nodes_to_hash());
         let mut slot_at = vec![None; self.used];
         for level in self.levels.iter().rev() {
             for &(draft, position) in level {
