@@ -128,14 +128,13 @@ impl Faults {
 /// # Errors
 /// As [`Dispatcher::new`].
 pub fn dispatcher(config: DispatcherConfig, faults: Faults) -> Result<Dispatcher, DispatchError> {
-    let quarantine: &'static Quarantine = Box::leak(Box::default());
-    dispatcher_quarantined_by(config, faults, quarantine)
+    dispatcher_quarantined_by(config, faults, Arc::default())
 }
 
 pub(crate) fn dispatcher_quarantined_by(
     config: DispatcherConfig,
     faults: Faults,
-    quarantine: &'static Quarantine,
+    quarantine: Arc<Quarantine>,
 ) -> Result<Dispatcher, DispatchError> {
     let patience = Patience {
         tries: faults.tries,

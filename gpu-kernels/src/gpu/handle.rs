@@ -100,7 +100,7 @@ impl Gpu {
     pub(crate) fn start(
         opener: Box<dyn Opener>,
         options: &GpuOptions,
-        quarantine: &'static Quarantine,
+        quarantine: Arc<Quarantine>,
         patience: Patience,
     ) -> Self {
         let shared = Arc::new(Shared {

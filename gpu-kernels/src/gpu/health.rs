@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Condvar, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -25,7 +25,7 @@ pub(crate) struct Health {
     /// who reads too old a value asks in vain, or not at all, which is no harm.
     is_ready: AtomicBool,
     start_by: Instant,
-    quarantine: &'static Quarantine,
+    quarantine: Arc<Quarantine>,
 }
 
 /// Devices that gave a wrong answer in this process, by identity.
@@ -34,9 +34,9 @@ pub(crate) struct Quarantine(Mutex<BTreeSet<String>>);
 
 impl Quarantine {
     /// That of this process.
-    pub(crate) fn of_process() -> &'static Self {
-        static OF_PROCESS: LazyLock<Quarantine> = LazyLock::new(Quarantine::default);
-        &OF_PROCESS
+    pub(crate) fn of_process() -> Arc<Self> {
+        static OF_PROCESS: LazyLock<Arc<Quarantine>> = LazyLock::new(Arc::default);
+        Arc::clone(&OF_PROCESS)
     }
 
     pub(crate) fn holds(&self, identity: &str) -> bool {
@@ -49,7 +49,7 @@ impl Quarantine {
 }
 
 impl Health {
-    pub(crate) fn new(start_timeout: Duration, quarantine: &'static Quarantine) -> Self {
+    pub(crate) fn new(start_timeout: Duration, quarantine: Arc<Quarantine>) -> Self {
         let now = clock::now();
         Self {
             state: Mutex::new(GpuState::Starting),

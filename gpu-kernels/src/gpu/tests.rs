@@ -1,6 +1,11 @@
 //! What dispatchers give while their device fails in every way.
 
-use std::{collections::BTreeMap, ops::Deref, sync::LazyLock, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use ordlane_primitives::{
     Hash, SigningKey,
@@ -276,14 +281,14 @@ fn whatever_fails_the_results_are_right() {
 
 #[test]
 fn a_wrong_answer_recomputes_the_whole_batch_and_ends_the_device_for_the_process() {
-    let quarantine: &'static Quarantine = Box::leak(Box::default());
+    let quarantine: Arc<Quarantine> = Arc::default();
     let faults = Faults {
         job_items: 700,
         ..failing([(2, Failure::Wrong)])
     };
     let made = |faults| {
         let config = config(GpuOptions::default());
-        Watched::new(|| dispatcher_quarantined_by(config, faults, quarantine).unwrap())
+        Watched::new(|| dispatcher_quarantined_by(config, faults, Arc::clone(&quarantine)).unwrap())
     };
     let dispatcher = made(faults);
     assert_eq!(dispatcher.wait_for_gpu(LONG), GpuState::Ready);
