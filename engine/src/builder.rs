@@ -211,14 +211,17 @@ impl EngineBuilder {
         let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
         let store = Arc::new(store);
 
+        // Of a chain that begins here; else the first look at all accounts tells.
+        let mut supply = None;
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
             begin(&store, genesis, &dispatcher)?;
+            supply = genesis.total_supply().ok();
         } else if let Some(genesis) = &self.genesis {
             check_genesis(&store, genesis)?;
         }
         let checkpoints = checkpoints.map(Checkpoints::start).transpose()?;
-        let chain = Arc::new(DurableChain::load(Arc::clone(&store), checkpoints)?);
+        let chain = Arc::new(DurableChain::load(Arc::clone(&store), checkpoints, supply)?);
         let committer = Committer::new(Arc::clone(&chain), self.max_unsynced_blocks);
         Ok(Engine {
             store,

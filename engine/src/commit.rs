@@ -48,6 +48,7 @@ impl DurableChain {
             }
             .into());
         }
+        let supply = self.supply_after(&executed)?;
         let Executed {
             layer,
             block,
@@ -77,6 +78,7 @@ impl DurableChain {
             published,
         };
         self.advance(next, || layer.detach());
+        self.know_supply(supply);
         stages.persist = watch.lap();
         counts.record(&stages);
         Ok(Committed { head, stages })

@@ -8,13 +8,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use ordlane_primitives::{BlockHash, BlockHeader, BlockHeight};
+use ordlane_primitives::{Amount, BlockHash, BlockHeader, BlockHeight};
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
-    Head, SystemError,
+    BlockError, EngineError, Executed, Head, SystemError,
     builder::header_at,
     checkpoint::Checkpoints,
+    invariants,
     snapshot::{Published, Snapshot},
 };
 
@@ -42,14 +43,17 @@ pub(crate) struct DurableChain {
     pub(crate) store: Arc<StateStore>,
     durable: RwLock<Arc<Durable>>,
     committing: Mutex<()>,
+    /// All balances together after the durable block, where that is known.
+    supply: Mutex<Option<Amount>>,
     undoing: RwLock<()>,
 }
 
 impl DurableChain {
-    /// The chain in a store that has a block.
+    /// The chain in a store that has a block, and all balances together if the caller knows.
     pub(crate) fn load(
         store: Arc<StateStore>,
         checkpoints: Option<Checkpoints>,
+        supply: Option<Amount>,
     ) -> Result<Self, SystemError> {
         let durable = tip_of(&store)?;
         Ok(Self {
@@ -57,6 +61,7 @@ impl DurableChain {
             store,
             durable: RwLock::new(Arc::new(durable)),
             committing: Mutex::default(),
+            supply: Mutex::new(supply),
             undoing: RwLock::default(),
         })
     }
@@ -89,6 +94,26 @@ impl DurableChain {
         Snapshot::new(&self.store, Arc::clone(&durable.published))
     }
 
+    /// All balances together after a block that is about to be committed, where that is known. At the end of an epoch
+    /// every account is looked at. Nothing is committed meanwhile.
+    pub(crate) fn supply_after(&self, executed: &Executed) -> Result<Option<Amount>, EngineError> {
+        let height = executed.header().number;
+        let mut known = *self.supply.lock().unwrap_or_else(PoisonError::into_inner);
+        if height.0.checked_rem(executed.epoch_blocks) == Some(0) {
+            let counted = invariants::total_supply(&self.store)?;
+            if let Some(known) = known {
+                invariants::check_supply(height, known, counted).map_err(BlockError::from)?;
+            }
+            known = counted;
+        }
+        // What the block itself changes was compared with its fees when it was executed.
+        Ok(known.and_then(|known| known.checked_sub(executed.burned)))
+    }
+
+    pub(crate) fn know_supply(&self, supply: Option<Amount>) {
+        *self.supply.lock().unwrap_or_else(PoisonError::into_inner) = supply;
+    }
+
     /// Replaces the last durable block by the one that was committed on it. `meanwhile` is done while nobody looks.
     pub(crate) fn advance(&self, to: Durable, meanwhile: impl FnOnce()) {
         let to = Arc::new(to);
@@ -108,6 +133,7 @@ impl DurableChain {
         let durable = tip_of(&self.store)?;
         let head = durable.head();
         self.advance(durable, || ());
+        self.know_supply(None);
         Ok(head)
     }
 }

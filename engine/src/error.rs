@@ -11,6 +11,8 @@ use ordlane_primitives::{
 };
 use ordlane_state::StateError;
 
+use crate::InvariantViolation;
+
 /// Anything that an engine reports.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -251,6 +253,9 @@ pub enum BlockError {
         /// The block's limit.
         limit: Gas,
     },
+    /// Something does not hold that holds after every block.
+    #[error(transparent)]
+    Invariant(#[from] InvariantViolation),
     /// Executing a transaction on final state panicked.
     #[error("executing transaction {index} panicked: {message}")]
     Panicked {
@@ -268,6 +273,7 @@ impl BlockError {
         match self {
             Self::InvalidTransaction { source, .. } => Some(source.code()),
             Self::ProposerAuth { code } => Some(*code),
+            Self::Invariant(_) => Some(ErrorCode::StateInvariantViolation),
             Self::Panicked { .. } => Some(ErrorCode::RuntimePanic),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ordlane_primitives::{Block, BlockHash, BlockHeader, Hash, Receipt, SigningKey, TxId};
+use ordlane_primitives::{Amount, Block, BlockHash, BlockHeader, Hash, Receipt, SigningKey, TxId};
 use ordlane_state::Change;
 
 use crate::{BlockTrace, Head, Stages, layer::Layer};
@@ -16,6 +16,10 @@ pub struct Executed {
     pub(crate) block: Block,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) tx_ids: Vec<TxId>,
+    /// The fees that nobody got.
+    pub(crate) burned: Amount,
+    /// How many blocks an epoch has.
+    pub(crate) epoch_blocks: u64,
     pub(crate) stages: Stages,
     pub(crate) trace: Option<BlockTrace>,
 }

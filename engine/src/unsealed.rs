@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ordlane_primitives::{Block, BlockHash, Gas, Hash, Receipt, TxBytes, TxId};
+use ordlane_primitives::{Amount, Block, BlockHash, Gas, Hash, Receipt, TxBytes, TxId};
 use ordlane_state::{StateError, Tree};
 
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     admit::Rules,
     changes::Changes,
     execute::{ParentState, Ran},
+    invariants::{self, Claimed},
     layer::Layer,
     seal,
     stages::Stopwatch,
@@ -27,6 +28,7 @@ pub(crate) struct Unsealed {
     transactions_root: Option<Hash>,
     receipts: Vec<Receipt>,
     gas_used: Gas,
+    burned: Amount,
     pub(crate) changes: Arc<Changes>,
     pub(crate) stages: Stages,
     trace: Option<BlockTrace>,
@@ -67,6 +69,11 @@ impl Unsealed {
         let (tx_ids, transactions) = select(verified, &included);
         seal::end_phase(rules, &context.proposer, fees, parent, &mut writes)?;
         let changes = seal::changes(&writes, parent)?;
+        let claimed = Claimed {
+            transactions: included.len(),
+            fees,
+        };
+        let burned = invariants::check(&changes, rules, claimed)?;
         stages.hash = stages.hash.saturating_add(watch.lap());
         Ok(Self {
             rules: *rules,
@@ -76,6 +83,7 @@ impl Unsealed {
             transactions_root: None,
             receipts,
             gas_used: Gas(gas_used),
+            burned,
             changes: Arc::new(Changes::new(changes)),
             stages,
             trace,
@@ -106,6 +114,7 @@ impl Engine {
             transactions_root,
             receipts,
             gas_used,
+            burned,
             changes,
             mut stages,
             trace,
@@ -144,6 +153,8 @@ impl Engine {
             block,
             receipts,
             tx_ids,
+            burned,
+            epoch_blocks: rules.params.epoch_blocks,
             stages,
             trace,
         })

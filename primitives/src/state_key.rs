@@ -27,6 +27,20 @@ impl RawKey {
         Self(bytes)
     }
 
+    /// Whose account it is the key of, if it is one.
+    #[must_use]
+    pub fn account_address(&self) -> Option<Address> {
+        let (&space, address) = self.0.split_first()?;
+        let address = address.try_into().ok()?;
+        (space == space::ACCOUNT).then(|| Address::from_bytes(address))
+    }
+
+    /// The first key of an account that there could be; all of them follow each other.
+    #[must_use]
+    pub fn first_account() -> Self {
+        Self(vec![space::ACCOUNT])
+    }
+
     /// The key of the chain parameters: `0x03`; its value is an encoded [`ChainParams`](crate::ChainParams).
     #[must_use]
     pub fn params() -> Self {

@@ -22,7 +22,7 @@ use self::{
     history::History,
     pages::{PageWriter, read_mark},
 };
-use crate::{ReverseDiff, Space, StateError, Storage, StorageView, Tree, WriteBatch};
+use crate::{ReverseDiff, Space, StateError, Storage, StorageView, Tree, Visit, WriteBatch};
 
 mod commit;
 mod fsck;
@@ -239,6 +239,16 @@ impl StateStore {
     /// [`StateError`] when it cannot be read, is damaged, or the store is poisoned.
     pub fn read(&self, raw_key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         self.get(Space::Flat, raw_key)
+    }
+
+    /// Shows raw keys and their values at the tip, ascending from `from` on, until it is told to stop. A block that is
+    /// committed meanwhile may be seen or not.
+    ///
+    /// # Errors
+    /// [`StateError`] when they cannot be read or the store is poisoned.
+    pub fn scan(&self, from: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
+        self.check_healthy()?;
+        self.core.storage.scan(Space::Flat, from, visit)
     }
 
     /// The value of a raw key, or none, with its proof, both at one and the same block.

@@ -10,6 +10,7 @@ use crate::{
     BlockContext, SystemError,
     execute::{ParentState, RawState, Runner},
     import::{check_after, check_before, expect_field},
+    invariants::{self, Claimed},
     run::{self, Workers},
     seal,
 };
@@ -79,6 +80,11 @@ impl Alone {
         let (_, mut ran, _) = workers.run_block(&rules, &state, &block.transactions)?;
         seal::end_phase(&rules, &given.proposer, ran.fees, &state, &mut ran.writes)?;
         let changes = seal::changes(&ran.writes, &state)?;
+        let claimed = Claimed {
+            transactions: ran.included.len(),
+            fees: ran.fees,
+        };
+        invariants::check(&changes, &rules, claimed)?;
         let body = seal::Body {
             state_root: root_after(&changes)?,
             transactions_root,
