@@ -15,7 +15,7 @@ use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
 use crate::{
-    Engine, EngineError, SystemError,
+    AnyProposer, Engine, EngineError, ProposerSchedule, SystemError,
     checkpoint::{Checkpoints, Settings},
     durable::DurableChain,
     execute::Runner,
@@ -41,6 +41,7 @@ pub struct EngineBuilder {
     checkpoint_folder: Option<PathBuf>,
     checkpoint_interval: u64,
     keep_checkpoints: NonZeroUsize,
+    proposers: Option<Arc<dyn ProposerSchedule>>,
 }
 
 /// After how many blocks there is a checkpoint where nothing else is said.
@@ -65,6 +66,7 @@ impl Default for EngineBuilder {
             checkpoint_folder: None,
             checkpoint_interval: CHECKPOINT_INTERVAL,
             keep_checkpoints: KEEP_CHECKPOINTS,
+            proposers: None,
         }
     }
 }
@@ -74,6 +76,14 @@ impl EngineBuilder {
     #[must_use]
     pub fn store(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = Some(storage);
+        self
+    }
+
+    /// Who may make which block; by default anybody. It belongs to the consensus of a chain: all its nodes must have the
+    /// same one.
+    #[must_use]
+    pub fn proposers(mut self, schedule: Arc<dyn ProposerSchedule>) -> Self {
+        self.proposers = Some(schedule);
         self
     }
 
@@ -230,6 +240,7 @@ impl EngineBuilder {
             layers: Layers::default(),
             chain,
             committer,
+            proposers: self.proposers.unwrap_or_else(|| Arc::new(AnyProposer)),
         })
     }
 }

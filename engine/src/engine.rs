@@ -7,12 +7,14 @@ use ordlane_primitives::{BlockHash, BlockHeader, Hash, TxBytes};
 use ordlane_state::{StateStore, Tree};
 
 use crate::{
-    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, SystemError,
+    BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, ProposerSchedule, Slot,
+    SystemError,
     admit::Rules,
     durable::{Durable, DurableChain},
     execute::{ParentState, Runner},
     layer::{Layer, Layers},
     run::{self, Workers},
+    slot,
     submit::Committer,
     unsealed::{Ground, Unsealed},
 };
@@ -29,6 +31,7 @@ pub struct Engine {
     pub(crate) layers: Layers,
     pub(crate) chain: Arc<DurableChain>,
     pub(crate) committer: Committer,
+    pub(crate) proposers: Arc<dyn ProposerSchedule>,
 }
 
 /// A parent to execute on. While it lives, blocks may be committed below it and in its place, but none is undone.
@@ -73,8 +76,8 @@ impl Engine {
     /// `parent` is the durable block or an [`Executed`] one that is still held.
     ///
     /// # Errors
-    /// [`BlockError`] when the parent is unknown or stale, the timestamp is not above the parent's, a transaction cannot
-    /// be in a block, or the block is too large; [`SystemError`] when the store fails.
+    /// [`BlockError`] when the parent is unknown or stale, the timestamp is not above the parent's, it is not the
+    /// proposer's turn, a transaction cannot be in a block, or the block is too large; [`SystemError`] when the store fails.
     #[tracing::instrument(skip_all, fields(parent = %parent, transactions = transactions.len()))]
     pub fn execute(
         &self,
@@ -178,12 +181,29 @@ impl Engine {
         context: &BlockContext,
     ) -> Result<Rules, EngineError> {
         run::check_timestamp(context.timestamp_ms, &parent.header)?;
-        self.rules_for(parent)
+        let rules = self.rules_for(parent)?;
+        self.check_due(&parent.header, &rules, context)?;
+        Ok(rules)
     }
 
     /// The rules for the block after `parent`, from the parent's state.
     pub(crate) fn rules_for(&self, parent: &Parent<'_>) -> Result<Rules, EngineError> {
         run::rules_above(parent.head.height, &parent.state)
+    }
+
+    /// Checks that it is the proposer's turn.
+    pub(crate) fn check_due(
+        &self,
+        parent: &BlockHeader,
+        rules: &Rules,
+        context: &BlockContext,
+    ) -> Result<(), BlockError> {
+        let slot = Slot {
+            parent,
+            height: rules.height,
+            timestamp_ms: context.timestamp_ms,
+        };
+        slot::check_due(&*self.proposers, &slot, context.proposer)
     }
 
     /// Who does the work of the first stages.

@@ -201,6 +201,34 @@ pub enum BlockError {
         /// The block's timestamp.
         got: TimestampMs,
     },
+    /// The timestamp lies further ahead than the caller allows. It may be right later.
+    #[error("timestamp {got} lies beyond {latest}")]
+    TimestampTooFar {
+        /// The latest that is allowed now.
+        latest: TimestampMs,
+        /// The block's timestamp.
+        got: TimestampMs,
+    },
+    /// It is not the proposer's turn.
+    #[error("{proposer} is not the proposer at height {height}")]
+    WrongProposer {
+        /// The block's height.
+        height: BlockHeight,
+        /// Who says to be.
+        proposer: Address,
+    },
+    /// The proposer's authorisation is missing, and blocks must have one.
+    #[error("the authorisation of the proposer {proposer} is missing")]
+    Unauthorised {
+        /// Whose.
+        proposer: Address,
+    },
+    /// The block, or one below it, was found invalid before.
+    #[error("block {hash} was found invalid before")]
+    KnownInvalid {
+        /// That block.
+        hash: BlockHash,
+    },
     /// Heights are exhausted.
     #[error("there is no height above {parent}")]
     NoHeight {

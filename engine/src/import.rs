@@ -5,7 +5,8 @@ use std::{fmt::Display, time::Duration};
 use ordlane_primitives::{BLOCK_VERSION, Block, BlockHash, BlockHeader, codec};
 
 use crate::{
-    BlockContext, BlockError, Engine, EngineError, Executed, admit::Rules, seal, stages::Stopwatch,
+    BlockContext, BlockError, Engine, EngineError, Executed, TimeBound, admit::Rules, seal, slot,
+    stages::Stopwatch,
 };
 
 mod many;
@@ -16,7 +17,8 @@ impl Engine {
     /// Executes a block, given as its canonical bytes, and compares its header with the result. Nothing becomes durable.
     ///
     /// The proposer's authorisation is checked where the block carries one; whether it must, and whether it is this
-    /// proposer's turn, is for consensus to say, and so is how far a timestamp may lie ahead.
+    /// proposer's turn, the [`ProposerSchedule`](crate::ProposerSchedule) says. How far a timestamp lies ahead of a clock is
+    /// not looked at: see [`Engine::import_block_within`].
     ///
     /// The body is compared with its root before anything runs, so a block hash is only ever found invalid together
     /// with the body that it commits to.
@@ -26,17 +28,55 @@ impl Engine {
     /// execution gives, or a transaction cannot be in a block; [`SystemError`](crate::SystemError) when the store fails.
     #[tracing::instrument(skip_all, fields(bytes = bytes.len()))]
     pub fn import_block(&self, bytes: &[u8]) -> Result<Executed, EngineError> {
+        self.decode_and_import(bytes, None)
+    }
+
+    /// As [`Engine::import_block`], for a block that is not dated too far ahead.
+    ///
+    /// # Errors
+    /// Those of [`Engine::import_block`], and [`BlockError::TimestampTooFar`], after which the block may be given again
+    /// later.
+    #[tracing::instrument(skip_all, fields(bytes = bytes.len()))]
+    pub fn import_block_within(
+        &self,
+        bytes: &[u8],
+        bound: &TimeBound,
+    ) -> Result<Executed, EngineError> {
+        self.decode_and_import(bytes, Some(bound))
+    }
+
+    fn decode_and_import(
+        &self,
+        bytes: &[u8],
+        bound: Option<&TimeBound>,
+    ) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
         let block = decode(bytes)?;
         let decode = watch.lap();
-        self.dispatcher
-            .lanes()
-            .detached(|| self.import(block, decode))
+        self.import(block, decode, bound)
     }
 
-    fn import(&self, block: Block, decode: Duration) -> Result<Executed, EngineError> {
+    /// Imports a block whose authorisation, if it has one, is right.
+    pub(crate) fn import(
+        &self,
+        block: Block,
+        decode: Duration,
+        bound: Option<&TimeBound>,
+    ) -> Result<Executed, EngineError> {
+        let lanes = self.dispatcher.lanes();
+        lanes.detached(|| self.import_here(block, decode, bound))
+    }
+
+    fn import_here(
+        &self,
+        block: Block,
+        decode: Duration,
+        bound: Option<&TimeBound>,
+    ) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
         let given = &block.header;
+        slot::check_authorised(&*self.proposers, &block)?;
+        bound.map_or(Ok(()), |bound| bound.check(given.timestamp_ms))?;
         let parent = self.parent(&given.parent_hash)?;
         let context = context_of(given);
         let rules = self.rules(&parent, &context)?;
@@ -66,7 +106,7 @@ impl Engine {
 }
 
 /// A block of its canonical bytes, with the proposer's authorisation checked where there is one.
-fn decode(bytes: &[u8]) -> Result<Block, BlockError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Block, BlockError> {
     let block: Block = codec::decode(bytes).map_err(BlockError::Decode)?;
     block
         .check_proposer()

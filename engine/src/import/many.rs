@@ -30,7 +30,7 @@ use crate::{
     durable::Durable,
     execute::ParentState,
     run::{self, Prepared},
-    seal,
+    seal, slot,
     stages::Stopwatch,
     unsealed::{Ground, Unsealed},
 };
@@ -157,6 +157,7 @@ impl Engine {
     fn check(&self, bytes: &[u8], rules: &Rules) -> Result<Checked, BlockError> {
         let mut watch = Stopwatch::start();
         let block = decode(bytes)?;
+        slot::check_authorised(&*self.proposers, &block)?;
         let decode = watch.lap();
         let dispatcher = &self.dispatcher;
         let transactions_root = seal::transactions_root(&block.transactions, dispatcher);
@@ -352,6 +353,7 @@ impl<'a> Running<'a> {
         let context = context_of(given);
         run::check_timestamp(context.timestamp_ms, &self.header)?;
         let rules = run::rules_above(self.header.number, &state)?;
+        self.engine.check_due(&self.header, &rules, &context)?;
         check_before(given, &self.hash, &rules)?;
         let root = checked.transactions_root;
         expect_field("transactions_root", &root, &given.transactions_root)?;

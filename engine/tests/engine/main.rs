@@ -15,6 +15,7 @@ mod checkpoints;
 mod crash;
 mod failures;
 mod fields;
+mod fork_tree;
 mod forks;
 mod golden;
 mod import_many;
