@@ -44,7 +44,8 @@ pub(crate) trait Accelerator: fmt::Debug {
     /// [`SLOTS`](super::worker::SLOTS) are begun and not ended.
     fn begin(&mut self, work: &Work) -> Result<(), Fault>;
 
-    /// The answer to the oldest job, or none if it takes longer than `limit`.
+    /// The answer to the oldest job, or none if it takes longer than `limit`. With a fault that spares the device that job
+    /// has ended, too; after any other one all have.
     fn finish(&mut self, limit: Duration) -> Result<Option<Answer>, Fault>;
 
     /// It passed its tests, and what it is asked from now on are jobs.

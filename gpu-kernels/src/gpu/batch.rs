@@ -127,8 +127,9 @@ impl Batch for Signatures<'_> {
         self.checks.get(index).is_some_and(equation::is_asked)
     }
 
+    /// A refusal makes a block invalid, and honest blocks have none: so it is the CPU's word.
     fn is_confirmed(&self, accepted: bool) -> bool {
-        accepted && self.confirms_accepts
+        !accepted || self.confirms_accepts
     }
 }
 

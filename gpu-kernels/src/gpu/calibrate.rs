@@ -48,16 +48,21 @@ pub(crate) fn costs(device: &mut dyn Accelerator, limit: Duration) -> Result<Per
         };
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let most = wide(capacity.items).min(per(wide(capacity.blocks), blocks));
+        if most == 0 {
+            *costs.of_mut(kind) = Cost::UNUSABLE;
+            continue;
+        }
         let cost = measure(FIRST, most.min(MOST), ENOUGH, |size| {
             let work = work(kind, size);
             let (answer, time) = clock::timed(|| ask(device, &work, limit));
             match answer {
-                // What it has no memory for is not measured.
-                Ok(_) | Err(Fault::OutOfMemory) => Ok(time),
+                Ok(_) => Ok(Some(time)),
+                // It took no memory for it, and no time.
+                Err(Fault::OutOfMemory) => Ok(None),
                 Err(fault) => Err(fault),
             }
         })?;
-        *costs.of_mut(kind) = cost.map_or_else(Cost::default, |cost| Cost {
+        *costs.of_mut(kind) = cost.map_or(Cost::UNUSABLE, |cost| Cost {
             unit_ps: per(cost.unit_ps, blocks),
             ..cost
         });

@@ -1,7 +1,7 @@
 //! How long a batch takes: a latency and a rate, and what follows for who does how much of it.
 //!
-//! A model of two numbers is enough, since it is corrected by every batch: what it says decides who computes, and never
-//! what comes of it.
+//! A model of two numbers is enough, since it is corrected by every batch that a device has a part in: what it says decides
+//! who computes, and never what comes of it.
 
 use std::time::Duration;
 
@@ -25,6 +25,18 @@ impl Cost {
         self.latency_ns.saturating_add(self.units_ns(units))
     }
 
+    /// That of a device that does no such work.
+    pub(crate) const UNUSABLE: Self = Self {
+        latency_ns: u64::MAX,
+        unit_ps: u64::MAX,
+    };
+
+    /// How many units take so long.
+    pub(crate) fn units_within(self, time: Duration) -> u64 {
+        let left = nanos(time).saturating_sub(self.latency_ns);
+        per(left.saturating_mul(1_000), self.unit_ps)
+    }
+
     const fn units_ns(self, units: u64) -> u64 {
         units.saturating_mul(self.unit_ps) / 1_000
     }
@@ -41,7 +53,8 @@ impl Cost {
         let seen = seen.clamp(self.unit_ps / 4, self.unit_ps.saturating_mul(4).max(1));
         let kept = self.unit_ps.saturating_mul(INERTIA.saturating_sub(1));
         Self {
-            unit_ps: (kept.saturating_add(seen) / INERTIA).max(1),
+            // Rounded up, or the smallest rate would stay that for ever.
+            unit_ps: kept.saturating_add(seen).div_ceil(INERTIA).max(1),
             ..self
         }
     }
@@ -50,36 +63,41 @@ impl Cost {
     pub(crate) fn fitted(measured: &[(u64, Duration)]) -> Option<Self> {
         let ((few, short), (many, long)) = (measured.first()?, measured.last()?);
         let (short, long) = (nanos(*short), nanos(*long));
-        let unit_ps = match many.saturating_sub(*few) {
-            0 => per(long.saturating_mul(1_000), *many),
-            between => per(long.saturating_sub(short).saturating_mul(1_000), between),
-        };
+        let (between, longer) = (many.saturating_sub(*few), long.saturating_sub(short));
+        if between == 0 || longer == 0 {
+            // More of it took no longer, which says nothing of the rate but that it is no higher than this.
+            return Some(Self {
+                latency_ns: 0,
+                unit_ps: per(long.saturating_mul(1_000), *many).max(1),
+            });
+        }
         let cost = Self {
             latency_ns: 0,
-            unit_ps: unit_ps.max(1),
+            unit_ps: per(longer.saturating_mul(1_000), between).max(1),
         };
         Some(Self {
-            latency_ns: match many == few {
-                true => 0,
-                false => short.saturating_sub(cost.units_ns(*few)),
-            },
+            latency_ns: short.saturating_sub(cost.units_ns(*few)),
             ..cost
         })
     }
 }
 
-/// Measures sizes from `first` on, each four times the one before and at most `most`, until one takes `enough`.
+/// Measures sizes from `first` on, each four times the one before and at most `most`, until one takes `enough` or there is
+/// no time for one.
 pub(crate) fn measure<E>(
     first: u64,
     most: u64,
     enough: Duration,
-    mut run: impl FnMut(u64) -> Result<Duration, E>,
+    mut run: impl FnMut(u64) -> Result<Option<Duration>, E>,
 ) -> Result<Option<Cost>, E> {
     let mut measured = Vec::new();
     let mut size = first.min(most);
     for _ in 0..SIZES {
         // The better of two: the first one may pay for what is done once.
-        let time = run(size)?.min(run(size)?);
+        let (Some(one), Some(other)) = (run(size)?, run(size)?) else {
+            break;
+        };
+        let time = one.min(other);
         measured.push((size, time));
         if time >= enough || size >= most {
             break;
@@ -221,11 +239,33 @@ mod tests {
     }
 
     #[test]
+    fn no_rate_is_beyond_correction() {
+        let equal = [
+            (64, Duration::from_micros(5)),
+            (65_536, Duration::from_micros(5)),
+        ];
+        let fitted = Cost::fitted(&equal).unwrap();
+        assert_eq!(fitted.latency_ns, 0);
+        assert!(fitted.time_ns(65_536) > 4_000, "{fitted:?}");
+        let mut cost = Cost {
+            latency_ns: 0,
+            unit_ps: 1,
+        };
+        for _ in 0..100 {
+            cost = cost.corrected(1_000, Duration::from_millis(1));
+        }
+        assert!(cost.unit_ps > 900_000, "{cost:?}");
+        assert_eq!(share(1 << 20, Cost::UNUSABLE, CPU), 0);
+        assert!(!is_worth_it_alone(1 << 20, Cost::UNUSABLE, CPU));
+        assert_eq!(GPU.units_within(Duration::from_millis(2)), 1_000);
+    }
+
+    #[test]
     fn sizes_grow_until_one_takes_enough_or_there_is_no_larger() {
         let mut sizes = Vec::new();
         let cost = measure::<()>(64, 5_000, Duration::from_secs(1), |size| {
             sizes.push(size);
-            Ok(Duration::from_nanos(GPU.time_ns(size)))
+            Ok(Some(Duration::from_nanos(GPU.time_ns(size))))
         });
         assert_eq!(
             sizes,
@@ -235,9 +275,18 @@ mod tests {
         sizes.clear();
         let _ = measure::<()>(64, 5_000, Duration::ZERO, |size| {
             sizes.push(size);
-            Ok(Duration::ZERO)
+            Ok(Some(Duration::ZERO))
         });
         assert_eq!(sizes, [64, 64]);
+        // What a device has no memory for is no measurement, and least of all a fast one.
+        let cost = measure::<()>(64, 5_000, Duration::from_secs(1), |size| {
+            Ok((size < 1_024).then(|| Duration::from_nanos(GPU.time_ns(size))))
+        });
+        assert_eq!(cost, Ok(Some(GPU)));
+        assert_eq!(
+            measure::<()>(64, 64, Duration::ZERO, |_| Ok(None)),
+            Ok(None)
+        );
         assert_eq!(measure(64, 64, Duration::ZERO, |_| Err(1)), Err(1));
     }
 }

@@ -47,6 +47,8 @@ pub use adapters::{AdapterReport, adapters};
 /// job is not kept waiting.
 const MOST_SIGNATURES: usize = 1 << 17;
 const MOST_HASHES: usize = 1 << 20;
+/// The same of a plan, which cannot be split: room for what a step of a rebuild, or a group of a snapshot's leaves, takes.
+const MOST_PLAN_BLOCKS: usize = 1 << 22;
 /// No buffer is larger, so that a few slots of them fit into the memory of common devices.
 const MOST_BUFFER_BYTES: u64 = 1 << 29;
 
@@ -204,7 +206,7 @@ impl WgpuDevice {
             pipelines,
             base,
             free: (0..SLOTS)
-                .map(|_| Slot::new(limits.max_buffer_size))
+                .map(|_| Slot::new(buffer_bytes(&limits)))
                 .collect(),
             flight: VecDeque::new(),
             errors,
@@ -336,7 +338,9 @@ impl Accelerator for WgpuDevice {
             thread::sleep(limit);
             return Ok(None);
         };
-        if !self.wait(&oldest.submission, limit)? {
+        let is_done = self.wait(&oldest.submission, limit);
+        // The job is not over for this device, so what goes wrong here may not spare it.
+        if !is_done.map_err(|fault| Fault::Lost(fault.to_string()))? {
             return Ok(None);
         }
         let mapped = match oldest.mapped.try_recv() {
@@ -390,11 +394,17 @@ fn radix(asked: Option<GpuRadix>, offered: wgpu::Features) -> Result<Radix, Open
     }
 }
 
-/// How much fits into one job.
-fn capacity(radix: Radix, limits: &wgpu::Limits) -> PerKind<Capacity> {
+/// The most bytes of a buffer, all of which kernels see: whole words.
+fn buffer_bytes(limits: &wgpu::Limits) -> u64 {
     let bytes = limits
         .max_buffer_size
         .min(limits.max_storage_buffer_binding_size);
+    bytes & !3
+}
+
+/// How much fits into one job.
+fn capacity(radix: Radix, limits: &wgpu::Limits) -> PerKind<Capacity> {
+    let bytes = buffer_bytes(limits);
     let most = |items: u64, at_most: usize| {
         usize::try_from(items)
             .unwrap_or(usize::MAX)
@@ -413,7 +423,7 @@ fn capacity(radix: Radix, limits: &wgpu::Limits) -> PerKind<Capacity> {
         // Their starts take four bytes each, and one more.
         messages: of(blocks.saturating_sub(1)),
         // Half of the buffer may be needed for digests that go nowhere.
-        levels: of(blocks / 2),
+        levels: of(most(bytes / 64, MOST_PLAN_BLOCKS) / 2),
     }
 }
 

@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::{
     collections::{BTreeMap, VecDeque},
+    panic::resume_unwind,
     sync::Arc,
     thread,
     time::Duration,
@@ -49,6 +50,12 @@ pub enum Failure {
     Refused,
     /// The device has no memory for it.
     OutOfMemory,
+    /// The device has no memory left when the job is to end.
+    OutOfMemoryAtEnd,
+    /// The driver panics while the job is waited for, as wgpu does where a device is lost then.
+    Panics,
+    /// One signature that holds is refused.
+    RefusesOne,
 }
 
 /// When what goes wrong.
@@ -101,13 +108,16 @@ impl Faults {
         };
         let (jobs, _) = jobs.as_chunks::<2>();
         let failures = jobs.iter().map(|&[job, failure]| {
-            let failure = match failure % 6 {
+            let failure = match failure % 9 {
                 0 => Failure::Wrong,
                 1 => Failure::Short,
                 2 => Failure::LostAtBegin,
                 3 => Failure::LostAtEnd,
                 4 => Failure::Refused,
-                _ => Failure::OutOfMemory,
+                5 => Failure::OutOfMemory,
+                6 => Failure::OutOfMemoryAtEnd,
+                7 => Failure::Panics,
+                _ => Failure::RefusesOne,
             };
             (u64::from(job), failure)
         });
@@ -247,6 +257,12 @@ impl Accelerator for FaultyDevice {
                 return Ok(None);
             }
             Some((Some(Failure::LostAtEnd), _)) => return Err(Fault::Lost("as told".into())),
+            Some((Some(Failure::OutOfMemoryAtEnd), _)) => {
+                self.begun.pop_front();
+                return Err(Fault::OutOfMemory);
+            }
+            // Without a message on the terminal.
+            Some((Some(Failure::Panics), _)) => resume_unwind(Box::new("as told")),
             Some(_) => {}
         }
         Ok(self.begun.pop_front().map(|(_, answer)| answer))
@@ -265,6 +281,11 @@ fn answer(work: &Work, failure: Option<Failure>) -> Answer {
             verdicts.iter_mut().for_each(|verdict| *verdict ^= true);
         }
         (Answer::Verdicts(verdicts), Some(Failure::AcceptsAll)) => verdicts.fill(true),
+        (Answer::Verdicts(verdicts), Some(Failure::RefusesOne)) => {
+            if let Some(verdict) = verdicts.iter_mut().rev().find(|verdict| **verdict) {
+                *verdict = false;
+            }
+        }
         (Answer::Verdicts(verdicts), Some(Failure::Short)) => drop(verdicts.pop()),
         (Answer::Digests(digests), Some(Failure::Wrong)) => {
             digests

@@ -217,24 +217,25 @@ impl Gpu {
 
     /// Half of what was too much.
     fn take_less(&self, kind: Kind, items: usize) {
-        let mut facts = locked(&self.shared.facts);
-        let Some(facts) = facts.as_mut() else {
+        let mut known = locked(&self.shared.facts);
+        let Some(facts) = known.as_mut() else {
             return;
         };
         let capacity = facts.capacity.of_mut(kind);
         let before = capacity.items;
-        let half = items / 2;
-        capacity.items = match half {
-            FEWEST_ITEMS.. => before.min(half),
-            _ => 0,
+        capacity.items = match items {
+            0..=FEWEST_ITEMS => 0,
+            _ => before.min((items / 2).max(FEWEST_ITEMS)),
         };
+        let most = capacity.items;
+        // Who hears of it may ask what is known.
+        drop(known);
         // The order of this and other accesses does not matter: the word alone says who is first.
-        if capacity.items < before && !self.shared.has_told_of_memory.swap(true, Ordering::Relaxed)
-        {
+        if most < before && !self.shared.has_told_of_memory.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 kind = kind.name(),
                 items,
-                most = capacity.items,
+                most,
                 "the GPU has no memory for a batch; it gets smaller ones"
             );
         }
@@ -246,6 +247,10 @@ impl Gpu {
             .facts()
             .map_or_else(String::new, |facts| facts.identity);
         self.shared.health.quarantine(&identity, why);
+        // The thread gives the device back.
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.try_send(Request::Wake);
+        }
     }
 }
 

@@ -37,6 +37,8 @@ const FEWEST_HASHES: usize = 16_384;
 const PIECES_OF_REST: usize = 4;
 /// The CPU takes at least so many items for each of its threads.
 const FEWEST_PER_THREAD: usize = 64;
+/// A job takes about so long at most: what waits for it has a deadline, and some systems end a GPU's work that takes long.
+const JOB_TIME: Duration = Duration::from_millis(250);
 /// Batches below so many units say nothing about rates.
 const FEWEST_TO_LEARN_FROM: u64 = 256;
 
@@ -263,6 +265,7 @@ fn feed<B: Batch>(batch: &B, gpu: &Gpu, rest: &Rest, lanes_are_busy: bool) -> Fe
     };
     let whole = rest.0.lock().unwrap_or_else(PoisonError::into_inner).len();
     let per_job = whole.div_ceil(JOBS_PER_BATCH).max(fewest);
+    let per_job = per_job.min(in_time(batch, 0..whole, gpu));
     let mut units = 0_u64;
     let start = clock::now();
     loop {
@@ -315,6 +318,17 @@ fn feed<B: Batch>(batch: &B, gpu: &Gpu, rest: &Rest, lanes_are_busy: bool) -> Fe
     fed
 }
 
+/// How many items of a range, on the average, the device does in the time of a job.
+fn in_time<B: Batch>(batch: &B, range: Range<usize>, gpu: &Gpu) -> usize {
+    let Some(cost) = gpu.cost(B::KIND) else {
+        return range.len();
+    };
+    let items = u64::try_from(range.len()).unwrap_or(u64::MAX);
+    let units = cost.units_within(JOB_TIME).saturating_mul(items);
+    let items = per(units, batch.units(range));
+    usize::try_from(items).unwrap_or(usize::MAX).max(1)
+}
+
 /// The results of a range, unless one that was looked at is wrong.
 fn checked<B: Batch>(
     batch: &B,
@@ -324,14 +338,16 @@ fn checked<B: Batch>(
     let results = batch
         .results(range.clone(), answer)
         .ok_or_else(|| Fault::Malformed.to_string())?;
-    let for_device = range.clone().filter(|index| batch.is_for_device(*index));
-    let mut indices = sample(&for_device.collect::<Vec<_>>());
-    let confirmed = results.iter().zip(range.clone());
-    indices.extend(
-        confirmed
-            .filter(|(result, _)| batch.is_confirmed(**result))
-            .map(|(_, index)| index),
-    );
+    let for_device: Vec<usize> = range
+        .clone()
+        .filter(|index| batch.is_for_device(*index))
+        .collect();
+    let mut indices = sample(&for_device);
+    let at = |index: &usize| results.get(index.saturating_sub(range.start));
+    let confirmed = for_device
+        .iter()
+        .filter(|index| at(index).is_some_and(|result| batch.is_confirmed(*result)));
+    indices.extend(confirmed);
     let own = batch.some_on_cpu(&indices);
     let differs = |(index, own): (&usize, &B::Result)| {
         let at = index.saturating_sub(range.start);

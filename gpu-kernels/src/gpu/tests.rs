@@ -24,7 +24,7 @@ use crate::{Backend, Dispatcher, DispatcherConfig, GpuOptions, GpuState, Usage, 
 const LONG: Duration = Duration::from_secs(60);
 /// Around everything that is counted in 64, 4,096 or 65,536.
 const SIZES: [usize; 9] = [0, 1, 63, 64, 65, 4095, 4096, 4097, 65_536];
-const FAILURES: [Failure; 8] = [
+const FAILURES: [Failure; 10] = [
     Failure::Wrong,
     Failure::Short,
     Failure::Hang,
@@ -33,6 +33,8 @@ const FAILURES: [Failure; 8] = [
     Failure::LostAtEnd,
     Failure::Refused,
     Failure::OutOfMemory,
+    Failure::OutOfMemoryAtEnd,
+    Failure::Panics,
 ];
 
 fn config(options: GpuOptions) -> DispatcherConfig {
@@ -325,6 +327,17 @@ fn signatures_of_which_the_device_is_not_asked_hide_no_wrong_answer() {
     checks[70] = asked;
     let dispatcher = started(GpuOptions::default(), failing([(0, Failure::Wrong)]));
     assert!(dispatcher.verify_batch(&checks) == Sequential.verify_batch(&checks));
+    assert_eq!(dispatcher.wait_for_gpu(LONG), GpuState::Quarantined);
+}
+
+#[test]
+fn one_signature_that_a_device_refuses_is_not_refused() {
+    // A sample would hardly ever meet it.
+    let (checks, verdicts) = checks(3);
+    let held = checks.iter().zip(verdicts).find(|(_, holds)| *holds);
+    let checks = vec![*held.unwrap().0; 255];
+    let dispatcher = started(GpuOptions::default(), failing([(0, Failure::RefusesOne)]));
+    assert!(dispatcher.verify_batch(&checks).iter().all(|holds| *holds));
     assert_eq!(dispatcher.wait_for_gpu(LONG), GpuState::Quarantined);
 }
 

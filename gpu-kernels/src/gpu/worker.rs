@@ -4,11 +4,12 @@
 //! them in flight at once. A device that fails is dropped and opened again, which happens a bounded number of times and
 //! later each time, and is tested again before it takes a job.
 //!
-//! Invariant: every job ends in an answer or a fault. Whoever waits for one does so with a limit of its own, since a driver
+//! Invariant: every job ends in an answer or a fault, also where a driver panics. Whoever waits for one does so with a limit of its own, since a driver
 //! may keep this thread.
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError},
@@ -93,8 +94,14 @@ pub(crate) fn run(
 ) {
     let mut failures = 0_u32;
     loop {
-        let end = match open(&mut *opener, shared) {
-            Ok(Some(mut device)) => serve(&mut *device, &jobs, shared),
+        let end = match caught(|| open(&mut *opener, shared)).and_then(|opened| opened) {
+            Ok(Some(mut device)) => {
+                let end = caught(|| serve(&mut *device, &jobs, shared));
+                // It may panic again for the same reason.
+                let dropped = caught(|| drop(device));
+                end.and_then(|end| dropped.map(|()| end))
+                    .unwrap_or_else(|fault| End::Failed(fault, 0))
+            }
             Ok(None) => return,
             Err(fault) => End::Failed(fault, 0),
         };
@@ -119,6 +126,17 @@ pub(crate) fn run(
             return;
         }
     }
+}
+
+/// What comes of a call of a driver, or of what wraps it, which panics where a device is lost while it is waited for.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied());
+        Fault::Lost(text.unwrap_or("its driver panicked").to_owned())
+    })
 }
 
 /// Opens the device and tests it; none when it is given up for good.
@@ -149,6 +167,8 @@ fn open(opener: &mut dyn Opener, shared: &Shared) -> Result<Option<Box<dyn Accel
         health.quarantine(&identity, &"it gave a wrong answer before");
         return Ok(None);
     }
+    // A report has its name, whatever comes of the test.
+    shared.opened(device.facts().clone());
     if !device_test::passes(&mut *device, shared.start_timeout)? {
         health.quarantine(&identity, &"it failed its self-test");
         return Ok(None);
@@ -159,7 +179,6 @@ fn open(opener: &mut dyn Opener, shared: &Shared) -> Result<Option<Box<dyn Accel
     if !shared.is_calibrated() {
         shared.calibrated(calibrate::costs(&mut *device, shared.start_timeout)?);
     }
-    shared.opened(device.facts().clone());
     if is_late() {
         health.off(GpuState::Late, &OpenError::Late);
         return Ok(None);

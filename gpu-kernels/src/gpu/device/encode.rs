@@ -13,6 +13,7 @@ use crate::gpu::{
     accelerator::OpenError,
     shaders::{
         KernelKind, Radix, base,
+        kernels::finish::{ACCEPTED, REFUSED},
         layout::{ChunksUniform, CountUniform, SCALAR_BYTES, SignatureSizes, SignatureUniform},
         pack::{
             messages::PackedMessages,
@@ -79,7 +80,14 @@ impl Reading {
         match self {
             Self::Verdicts(_) => {
                 let (words, _) = bytes.as_chunks::<4>();
-                let holds = words.iter().map(|word| u32::from_ne_bytes(*word) == 1);
+                // A word that is none ends the answer, which is too short then, as every caller sees.
+                let holds = words
+                    .iter()
+                    .map_while(|word| match u32::from_ne_bytes(*word) {
+                        REFUSED => Some(false),
+                        ACCEPTED => Some(true),
+                        _ => None,
+                    });
                 Answer::Verdicts(holds.collect())
             }
             Self::Digests(_) => Answer::Digests(digests.iter().copied().map(Hash).collect()),
@@ -247,8 +255,14 @@ impl<'w> Encoded<'w> {
         encoder: &mut wgpu::CommandEncoder,
     ) {
         self.write_inputs(device, queue, slot);
-        self.record_steps(device, pipelines, base, slot, encoder);
         let bytes = self.reading.bytes();
+        // What an earlier job has left there must not be taken for an answer to this one.
+        let written = self.inputs.iter().find(|(name, _)| *name == self.output);
+        let written = written.map_or(0, |(_, bytes)| wide(bytes.len()));
+        if let Some(output) = slot.get(self.output).filter(|_| written < bytes) {
+            encoder.clear_buffer(output, written, bytes.checked_sub(written));
+        }
+        self.record_steps(device, pipelines, base, slot, encoder);
         let read = slot.reader(device, bytes);
         if let Some(output) = slot.get(self.output) {
             encoder.copy_buffer_to_buffer(output, 0, &read, 0, bytes);

@@ -13,7 +13,11 @@ const VERDICTS: BufferId = BufferId::new(2);
 /// The words of the uniform.
 const STRIDE: usize = 1;
 
-/// Verdict i becomes one or zero. Four times the difference is computed, and of that it can be seen whether twice it is
+/// What stands for a verdict. Nothing else is one, so that a word that no kernel has written is seen.
+pub(crate) const REFUSED: u32 = 1;
+pub(crate) const ACCEPTED: u32 = 2;
+
+/// Verdict i becomes [`ACCEPTED`] or [`REFUSED`]. Four times the difference is computed, and of that it can be seen whether twice it is
 /// neutral.
 pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
     let field = Field::define(program, radix);
@@ -45,8 +49,9 @@ pub(crate) fn define(program: &mut Program, radix: Radix) -> Kernel {
             });
             let is_neutral = points.is_neutral_twice(code, code.get(multiple));
             let one = code.select(is_neutral, code.u32(1), code.u32(0));
-            let verdict = code.and(one, code.and(has_key, has_r));
-            code.store(VERDICTS, item, verdict, 1);
+            let holds = code.and(one, code.and(has_key, has_r));
+            let verdict = code.add(holds, code.u32(REFUSED));
+            code.store(VERDICTS, item, verdict, ACCEPTED);
         },
     )
 }

@@ -7,6 +7,8 @@
 
 use ordlane_primitives::{batch::SignatureCheck, signature::is_canonical_scalar};
 
+#[cfg(test)]
+use crate::gpu::shaders::kernels::finish::ACCEPTED;
 use crate::gpu::shaders::{MAX_SIGNATURES, WORKGROUP_SIZE};
 
 /// Eight in every digit of four bits.
@@ -68,7 +70,7 @@ impl PackedChecks {
     pub(crate) fn verdicts(&self, words: &[u32]) -> Vec<bool> {
         let verdicts = self.canonical.iter().zip(words);
         verdicts
-            .map(|(canonical, word)| *canonical && *word == 1)
+            .map(|(canonical, word)| *canonical && *word == ACCEPTED)
             .collect()
     }
 }
