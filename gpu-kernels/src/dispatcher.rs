@@ -248,6 +248,17 @@ impl BatchHasher for Dispatcher {
         hash_by_level(plan, self);
     }
 
+    fn lift(&self, nodes: Vec<Hash>) -> Vec<Hash> {
+        #[cfg(feature = "gpu")]
+        if let Some(gpu) = &self.gpu
+            && let Some((top, on_gpu)) = gpu.lift(self.cpu(), &nodes)
+        {
+            self.hashes.add(on_gpu, on_gpu);
+            return top;
+        }
+        nodes
+    }
+
     fn takes_plan(&self, hashes: usize) -> bool {
         #[cfg(feature = "gpu")]
         if let Some(gpu) = &self.gpu {

@@ -19,6 +19,7 @@ mod equation;
 mod handle;
 mod health;
 mod hybrid;
+mod list;
 mod listing;
 mod recheck;
 mod registry;

@@ -44,6 +44,12 @@ pub trait BatchHasher: Send + Sync + fmt::Debug {
         levels::hash_by_level(plan, self);
     }
 
+    /// Of the nodes of one level of a list, more than [`TOP_NODES`](crate::list::TOP_NODES), those of any level above it: by
+    /// default the same ones. For a hasher that computes several levels at once; an odd node rises unchanged.
+    fn lift(&self, nodes: Vec<Hash>) -> Vec<Hash> {
+        nodes
+    }
+
     /// Whether about so many hashes that depend on each other are better handed over as one plan than level by level, in
     /// parts that [`scatter`](Self::scatter) spreads. Both give the same digests.
     fn takes_plan(&self, hashes: usize) -> bool {

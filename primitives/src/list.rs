@@ -39,11 +39,18 @@ impl ListKind {
     }
 }
 
+/// A level of a list with no more nodes is hashed by itself.
+pub const TOP_NODES: usize = 4_096;
+
 /// The root of a list from its leaves, in order.
 #[must_use]
 pub fn root_of_leaves(leaves: Vec<Hash>, hasher: &dyn BatchHasher) -> Hash {
     let count = leaves.len() as u64;
-    let mut level = leaves;
+    let mut level = if leaves.len() > TOP_NODES {
+        hasher.lift(leaves)
+    } else {
+        leaves
+    };
     while level.len() > 1 {
         let (pairs, odd) = level.as_chunks::<2>();
         let messages: Vec<[u8; 64]> = pairs

@@ -22,6 +22,7 @@ use super::{
     accelerator::{Accelerator, Capacity, Facts, Fault, OpenError, Opener},
     handle::Gpu,
     health::Quarantine,
+    list::{self, Below},
     tier::policy,
     work::{Answer, PerKind, Work},
     worker::Patience,
@@ -317,6 +318,17 @@ fn right_answer(work: &Work) -> Answer {
             let mut plan = plan.clone();
             Sequential.hash_levels(&mut plan);
             Answer::Digests(plan.digests().to_vec())
+        }
+        Work::List(leaves) => {
+            let mut above = Vec::new();
+            for number in 0..work.len() {
+                above.extend(match list::below(leaves, &above, number) {
+                    Some(Below::Pair(message)) => Sequential.hash_pairs(&[message]),
+                    Some(Below::Alone(child)) => vec![child],
+                    None => Vec::new(),
+                });
+            }
+            Answer::Digests(above)
         }
     }
 }

@@ -22,6 +22,7 @@ use super::{
     batch::Batch,
     cost::{Cost, is_worth_it_alone, per, share},
     handle::{Gpu, Ticket},
+    list::{self, Below},
     recheck::sample,
     work::{Answer, Kind, PerKind, Work},
     worker::SLOTS,
@@ -190,6 +191,50 @@ pub(crate) fn run_plan(
     }
     gpu.saw(Kind::Levels, units, time);
     (gpu.health().state() != GpuState::Quarantined).then_some(digests)
+}
+
+/// A level of a list that the GPU has computed above these leaves, and how many nodes it took; if that is worth it and
+/// works.
+pub(crate) fn run_list(
+    leaves: &[Hash],
+    gpu: &Gpu,
+    policy: Policy,
+    cpu: &CpuCosts,
+    hasher: Hasher,
+) -> Option<(Vec<Hash>, usize)> {
+    let items = list::above(leaves.len());
+    let units = u64::try_from(items).unwrap_or(u64::MAX);
+    if !takes_plan(items, gpu, policy, cpu) {
+        return None;
+    }
+    let (outcome, time) = clock::timed(|| {
+        let ticket = gpu.submit(Work::List(leaves.to_vec()))?;
+        gpu.wait(&ticket, Kind::Levels, items)
+    });
+    let Ok(Answer::Digests(above)) = outcome else {
+        return None;
+    };
+    if above.len() != items {
+        gpu.quarantine(&Fault::Malformed);
+        return None;
+    }
+    let numbers = sample(&(0..items).collect::<Vec<_>>());
+    let is_right = |number: &usize| match list::below(leaves, &above, *number) {
+        Some(Below::Pair(message)) => {
+            hasher.hash_pairs_here(&[message]).first() == above.get(*number)
+        }
+        Some(Below::Alone(child)) => Some(&child) == above.get(*number),
+        None => false,
+    };
+    if !numbers.iter().all(is_right) {
+        gpu.quarantine(&"a node of a list is wrong");
+        return None;
+    }
+    gpu.saw(Kind::Levels, units, time);
+    if gpu.health().state() == GpuState::Quarantined {
+        return None;
+    }
+    Some((list::top(leaves.len(), &above)?, items))
 }
 
 /// What is left of the GPU's range.

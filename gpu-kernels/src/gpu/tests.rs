@@ -10,6 +10,7 @@ use std::{
 use ordlane_primitives::{
     Hash, SigningKey,
     batch::{BatchHasher as _, BatchVerifier as _, Sequential, SignatureCheck},
+    list,
 };
 use tracing::{Level, subscriber::DefaultGuard};
 
@@ -277,6 +278,28 @@ fn whatever_fails_the_results_are_right() {
                 false => GpuState::Ready,
             };
             assert_eq!(state, expected, "{failure:?}");
+        }
+    }
+}
+
+#[test]
+fn lists_have_the_root_of_the_definition_whatever_fails() {
+    let leaves = |count: usize| -> Vec<Hash> { pairs(count).1 };
+    for failure in FAILURES.into_iter().map(Some).chain([None]) {
+        let faults = failing(failure.map(|failure| (0, failure)));
+        let dispatcher = started(
+            failure.map_or_else(GpuOptions::default, patient_but_for),
+            faults,
+        );
+        for count in [4_096, 4_097, 8_195, 20_001] {
+            let expected = list::root_of_leaves(leaves(count), &Sequential);
+            let found = list::root_of_leaves(leaves(count), &dispatcher.dispatcher);
+            assert_eq!(found, expected, "{failure:?}: {count}");
+        }
+        if failure.is_none() {
+            let usage = dispatcher.usage();
+            assert!(usage.gpu_hashes > 30_000, "{usage:?}");
+            assert!(dispatcher.warnings().is_empty());
         }
     }
 }

@@ -121,6 +121,15 @@ impl Tier {
         )
     }
 
+    /// A level above these leaves of a list, if the GPU gave it, and how many nodes that took.
+    pub(crate) fn lift(&self, cpu: Cpu<'_>, leaves: &[Hash]) -> Option<(Vec<Hash>, usize)> {
+        if !self.is_open_to(cpu) {
+            return None;
+        }
+        let costs = self.cpu_costs(cpu);
+        hybrid::run_list(leaves, &self.gpu, self.policy, costs, cpu.hasher)
+    }
+
     fn run<B: Batch>(&self, cpu: Cpu<'_>, batch: &B) -> Option<(Vec<B::Result>, usize)> {
         if batch.len() == 0 || !self.is_open_to(cpu) {
             return None;

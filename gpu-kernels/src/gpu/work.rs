@@ -4,6 +4,9 @@
 
 use ordlane_primitives::{Hash, levels::LevelPlan};
 
+#[cfg(any(test, feature = "faults"))]
+use super::list;
+
 /// Which of its kernels a device is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -13,7 +16,7 @@ pub(crate) enum Kind {
     Pairs,
     /// Digests of messages of any length.
     Messages,
-    /// Digests of a plan.
+    /// Digests of a plan, or of a list.
     Levels,
 }
 
@@ -107,6 +110,8 @@ pub(crate) enum Work {
     Pairs(Vec<[u8; 64]>),
     Messages(Texts),
     Levels(LevelPlan),
+    /// The nodes above these leaves of a list, level after level.
+    List(Vec<Hash>),
 }
 
 #[cfg(any(test, feature = "faults"))]
@@ -116,17 +121,18 @@ impl Work {
             Self::Signatures(_) => Kind::Signatures,
             Self::Pairs(_) => Kind::Pairs,
             Self::Messages(_) => Kind::Messages,
-            Self::Levels(_) => Kind::Levels,
+            Self::Levels(_) | Self::List(_) => Kind::Levels,
         }
     }
 
     /// How many answers are asked for.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Signatures(equations) => equations.len(),
             Self::Pairs(pairs) => pairs.len(),
             Self::Messages(texts) => texts.len(),
             Self::Levels(plan) => plan.len(),
+            Self::List(leaves) => list::above(leaves.len()),
         }
     }
 }

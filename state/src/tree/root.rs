@@ -278,6 +278,39 @@ mod tests {
         check((0..600_000_u32).map(|number| sha256(&number.to_le_bytes()).0));
     }
 
+    /// The most hashes that any plan is asked for.
+    #[derive(Debug, Default)]
+    struct Asked(std::sync::atomic::AtomicUsize);
+
+    impl BatchHasher for Asked {
+        fn hash_pairs(&self, pairs: &[[u8; 64]]) -> Vec<Hash> {
+            Sequential.hash_pairs(pairs)
+        }
+
+        fn hash_messages(&self, messages: &[&[u8]]) -> Vec<Hash> {
+            Sequential.hash_messages(messages)
+        }
+
+        fn takes_plan(&self, hashes: usize) -> bool {
+            self.0
+                .fetch_max(hashes, std::sync::atomic::Ordering::Relaxed);
+            true
+        }
+    }
+
+    #[test]
+    fn no_plan_of_a_rebuild_or_a_snapshot_is_larger_than_a_million_hashes() {
+        let leaves: Vec<Leaf> = (0..300_000_u32)
+            .map(|number| (sha256(&number.to_le_bytes()), Hash([7; 32])))
+            .collect();
+        let asked = Asked::default();
+        let root = root_of(leaves.clone(), &asked);
+        assert_eq!(Tree::from_leaves(leaves, &asked).unwrap().root(), root);
+        let most = asked.0.into_inner();
+        // What the smallest of the common devices take.
+        assert!((500_000..1 << 20).contains(&most), "{most}");
+    }
+
     proptest! {
         #[test]
         fn any_leaves_have_the_root_of_the_tree(

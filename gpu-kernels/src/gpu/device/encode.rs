@@ -11,10 +11,14 @@ use ordlane_primitives::{
 use super::{pipelines::Pipelines, slot::Slot};
 use crate::gpu::{
     accelerator::OpenError,
+    list,
     shaders::{
         KernelKind, Radix, base,
         kernels::finish::{ACCEPTED, REFUSED},
-        layout::{ChunksUniform, CountUniform, SCALAR_BYTES, SignatureSizes, SignatureUniform},
+        layout::{
+            ChunksUniform, CountUniform, LevelUniform, SCALAR_BYTES, SignatureSizes,
+            SignatureUniform,
+        },
         pack::{
             messages::PackedMessages,
             signatures::{PackedCheck, PackedChecks},
@@ -62,6 +66,8 @@ pub(super) enum Reading {
     Digests(usize),
     /// Halves of messages, by number, of so many messages.
     Halves(Vec<u32>, usize),
+    /// Behind so many digests that were given, so many.
+    Above(usize, usize),
 }
 
 impl Reading {
@@ -70,6 +76,7 @@ impl Reading {
             Self::Verdicts(count) => (*count, WORD),
             Self::Digests(count) => (*count, DIGEST),
             Self::Halves(_, messages) => (*messages, PAIR),
+            Self::Above(given, above) => (given.saturating_add(*above), DIGEST),
         };
         wide(count).saturating_mul(size)
     }
@@ -91,6 +98,9 @@ impl Reading {
                 Answer::Verdicts(holds.collect())
             }
             Self::Digests(_) => Answer::Digests(digests.iter().copied().map(Hash).collect()),
+            Self::Above(given, _) => {
+                Answer::Digests(digests.iter().skip(*given).copied().map(Hash).collect())
+            }
             Self::Halves(halves, _) => Answer::Digests(
                 halves
                     .iter()
@@ -110,6 +120,7 @@ impl<'w> Encoded<'w> {
             Work::Pairs(pairs) => Self::pairs(pairs),
             Work::Messages(texts) => Self::messages(texts),
             Work::Levels(plan) => Self::levels(plan),
+            Work::List(leaves) => Self::list(leaves),
         }
     }
 
@@ -241,6 +252,30 @@ impl<'w> Encoded<'w> {
             steps,
             output: "messages",
             reading: Reading::Halves(halves, messages),
+        }
+    }
+
+    /// A dispatch for each level.
+    fn list(leaves: &[Hash]) -> Self {
+        let steps = list::levels(leaves.len()).into_iter().map(|level| Step {
+            kernel: KernelKind::Sha256Level,
+            uniform: bytemuck::cast(LevelUniform {
+                count: small(level.parents),
+                children: small(level.children),
+                source: small(level.source),
+                target: small(level.target),
+            }),
+            items: small(level.parents),
+        });
+        let above = list::above(leaves.len());
+        let nodes = leaves.len().saturating_add(above);
+        let bytes: Vec<u8> = leaves.iter().flat_map(|leaf| leaf.0).collect();
+        Self {
+            inputs: vec![("nodes", bytes.into())],
+            sizes: vec![("nodes", wide(nodes).saturating_mul(DIGEST))],
+            steps: steps.collect(),
+            output: "nodes",
+            reading: Reading::Above(leaves.len(), above),
         }
     }
 

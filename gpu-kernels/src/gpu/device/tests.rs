@@ -3,16 +3,22 @@
 use std::{sync::Mutex, time::Duration};
 
 use ordlane_primitives::{
-    SigningKey,
+    Hash, SigningKey,
     batch::{BatchHasher as _, BatchVerifier as _, Sequential, SignatureCheck},
     levels::LevelPlan,
+    list,
 };
 use tracing::Level;
 
 use super::*;
 use crate::{
     Backend, Dispatcher, DispatcherConfig, GpuState,
-    gpu::{calibrate, device_test, equation::equations, work::Kind},
+    gpu::{
+        calibrate, device_test,
+        equation::equations,
+        list as gpu_list,
+        work::{Answer, Kind},
+    },
     test_log::Log,
     tier::Verifier,
 };
@@ -145,12 +151,48 @@ fn whole_batches_on_the_device_give_what_the_definition_gives() {
         assert!(plan == expected, "a plan of {}", plan.len());
         done.1 += plan.len() as u64;
     }
+    done.1 += lists_are_lifted_to_the_level_of_the_definition(&dispatcher);
     // All of it was the device's.
     let usage = dispatcher.usage();
     assert_eq!((usage.gpu_signatures, usage.gpu_hashes), done);
     assert_eq!((usage.cpu_signatures, usage.cpu_hashes), (0, 0));
     let report = dispatcher.gpu();
     assert!(report.adapter.is_some() && report.calibration.len() == 4);
+}
+
+/// How many nodes the device computed.
+fn lists_are_lifted_to_the_level_of_the_definition(dispatcher: &Dispatcher) -> u64 {
+    let mut done = 0;
+    for count in [4_097, 12_345] {
+        let leaves = digests_of(count);
+        let lifted = dispatcher.lift(leaves.clone());
+        assert!(lifted.len() <= list::TOP_NODES);
+        done += gpu_list::above(count) as u64;
+        let mut level = leaves;
+        while level.len() > lifted.len() {
+            let (pairs, odd) = level.as_chunks::<2>();
+            let messages: Vec<[u8; 64]> = pairs.iter().map(|[a, b]| list::join(a, b)).collect();
+            level = [Sequential.hash_pairs(&messages), odd.to_vec()].concat();
+        }
+        assert!(lifted == level, "a list of {count}");
+    }
+    done
+}
+
+fn digests_of(count: usize) -> Vec<Hash> {
+    (0..count)
+        .map(|leaf| ordlane_primitives::hash::sha256(&leaf.to_le_bytes()))
+        .collect()
+}
+
+/// A word that no kernel writes as a verdict ends the answer, which has too few then.
+#[test]
+fn what_is_no_verdict_is_not_read_as_one() {
+    let read = |words: [u32; 3]| Reading::Verdicts(3).answer(bytemuck::cast_slice(&words));
+    assert_eq!(read([2, 1, 2]), Answer::Verdicts(vec![true, false, true]));
+    for fault in [0, 3, 7, u32::MAX] {
+        assert_eq!(read([2, fault, 1]), Answer::Verdicts(vec![true]));
+    }
 }
 
 #[test]
