@@ -17,6 +17,7 @@ use crate::{
     checkpoint::Checkpoints,
     invariants,
     snapshot::{Published, Snapshot},
+    subscribe::Moved,
 };
 
 /// The last durable block.
@@ -46,6 +47,8 @@ pub(crate) struct DurableChain {
     /// All balances together after the durable block, where that is known.
     supply: Mutex<Option<Amount>>,
     undoing: RwLock<()>,
+    /// Who waits for the durable block to be another one.
+    pub(crate) moved: Arc<Moved>,
 }
 
 impl DurableChain {
@@ -63,6 +66,7 @@ impl DurableChain {
             committing: Mutex::default(),
             supply: Mutex::new(supply),
             undoing: RwLock::default(),
+            moved: Arc::default(),
         })
     }
 
@@ -120,6 +124,8 @@ impl DurableChain {
         let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
         meanwhile();
         *durable = to;
+        drop(durable);
+        self.moved.tell();
     }
 
     /// Undoes all blocks above a height. Waits until nothing is being executed.
@@ -135,6 +141,12 @@ impl DurableChain {
         self.advance(durable, || ());
         self.know_supply(None);
         Ok(head)
+    }
+}
+
+impl Drop for DurableChain {
+    fn drop(&mut self) {
+        self.moved.end();
     }
 }
 

@@ -56,7 +56,8 @@ impl Engine {
                 block = (Some(position.height), receipts);
             }
             // A block that was undone since the look at the index has taken its events with it.
-            events.extend(record(position, &block.1).filter(|found| query.matches(&found.event)));
+            let found = record(position, &block.1);
+            events.extend(found.filter(|found| matches(&query.filter, &found.event)));
         }
         Ok(EventPage {
             events,
@@ -65,14 +66,12 @@ impl Engine {
     }
 }
 
-impl EventQuery {
-    fn matches(&self, event: &Event) -> bool {
-        match &self.filter {
-            EventFilter::Emitter(emitter) => event.emitter == *emitter,
-            EventFilter::Topic(topic) => event.topics.contains(topic),
-            EventFilter::Both { emitter, topic } => {
-                event.emitter == *emitter && event.topics.contains(topic)
-            }
+pub(crate) fn matches(filter: &EventFilter, event: &Event) -> bool {
+    match filter {
+        EventFilter::Emitter(emitter) => event.emitter == *emitter,
+        EventFilter::Topic(topic) => event.topics.contains(topic),
+        EventFilter::Both { emitter, topic } => {
+            event.emitter == *emitter && event.topics.contains(topic)
         }
     }
 }

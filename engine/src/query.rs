@@ -5,7 +5,7 @@ use ordlane_primitives::{
     Receipts, Transaction, TxId, codec,
 };
 
-use ordlane_state::ReverseDiff;
+use ordlane_state::{ReverseDiff, StateStore};
 
 use crate::{Engine, EngineError, Executed, Head, SystemError};
 
@@ -178,14 +178,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::block`].
     pub fn receipts(&self, height: BlockHeight) -> Result<Option<Vec<Receipt>>, EngineError> {
-        let Some(bytes) = self
-            .store
-            .receipts_bytes(height)
-            .map_err(SystemError::from)?
-        else {
-            return Ok(None);
-        };
-        Ok(Some(decoded::<Receipts>("receipts", &bytes)?.into_vec()))
+        receipts_at(&self.store, height)
     }
 
     /// What the durable block at a height replaced: the value of each key that it changed, before it.
@@ -247,6 +240,17 @@ impl Engine {
             receipt,
         }))
     }
+}
+
+/// The receipts of the durable block at a height.
+pub(crate) fn receipts_at(
+    store: &StateStore,
+    height: BlockHeight,
+) -> Result<Option<Vec<Receipt>>, EngineError> {
+    let Some(bytes) = store.receipts_bytes(height).map_err(SystemError::from)? else {
+        return Ok(None);
+    };
+    Ok(Some(decoded::<Receipts>("receipts", &bytes)?.into_vec()))
 }
 
 fn decoded<T: codec::Canonical>(what: &'static str, bytes: &[u8]) -> Result<T, EngineError> {

@@ -27,6 +27,7 @@ mod questions;
 mod replays;
 mod slots;
 mod submit;
+mod subscribe;
 mod supply;
 mod support;
 mod trace;
