@@ -325,10 +325,7 @@ fn a_wrong_answer_recomputes_the_whole_batch_and_ends_the_device_for_the_process
     assert_eq!(dispatcher.usage().gpu_hashes, 0);
     let errors = dispatcher.errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(
-        errors[0].contains("signatures is wrong"),
-        "{errors:?}"
-    );
+    assert!(errors[0].contains("signatures is wrong"), "{errors:?}");
     drop(dispatcher);
 
     // Another handle on the same device is told.
