@@ -1,13 +1,17 @@
-//! Every CPU tier gives the verdicts and digests of the definition, and of independent implementations.
+//! Every tier, and the GPU, gives the verdicts and digests of the definition, and of independent implementations.
 
 #[cfg(test)]
 mod cases;
+#[cfg(all(test, feature = "gpu"))]
+mod gpu;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod hashes;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod sets;
 #[cfg(test)]
 mod signatures;
 
