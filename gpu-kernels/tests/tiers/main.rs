@@ -2,7 +2,8 @@
 
 #[cfg(test)]
 mod cases;
-#[cfg(all(test, feature = "gpu"))]
+#[cfg(feature = "gpu")]
+#[cfg(test)]
 mod gpu;
 #[cfg(test)]
 mod groups;

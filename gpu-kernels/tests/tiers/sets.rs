@@ -122,7 +122,7 @@ pub(crate) fn arrangements(who: &[Dispatcher], in_a_batch: usize) {
         no_r.signature[..32].fill(2);
         vec![no_point, wrong_s, no_r, with_s_plus_order(&good)]
     };
-    let is_good = |lane: usize| lane / 8 >> (lane % 8) & 1 == 1;
+    let is_good = |lane: usize| ((lane / 8) >> (lane % 8)) & 1 == 1;
     let all: Vec<bool> = (0..256 * 8).map(is_good).collect();
     for bad in &bad {
         assert!(!zebra(bad));
