@@ -222,13 +222,7 @@ fn measure(
             signature,
         })
         .collect();
-    let pairs: Vec<[u8; 64]> = (0..largest)
-        .map(|index| {
-            let mut pair = [0x5a; 64];
-            pair[..8].copy_from_slice(&index.to_le_bytes());
-            pair
-        })
-        .collect();
+    let pairs = different_pairs(largest);
     let bar = report::progress(sizes.len() as u64, "measuring", quiet);
     let mut batches = Vec::new();
     for &size in sizes {
@@ -286,6 +280,17 @@ fn signed(count: usize) -> Vec<([u8; 32], [u8; 32], [u8; 64])> {
             seed[..8].copy_from_slice(&signer.to_le_bytes());
             let key = SigningKey::from_seed(seed);
             (key.public_key(), seed, key.sign(&seed))
+        })
+        .collect()
+}
+
+/// Pairs of hashes that differ.
+fn different_pairs(count: usize) -> Vec<[u8; 64]> {
+    (0..count as u64)
+        .map(|index| {
+            let mut pair = [0x5a; 64];
+            pair[..8].copy_from_slice(&index.to_le_bytes());
+            pair
         })
         .collect()
 }
