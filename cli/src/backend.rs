@@ -1,6 +1,11 @@
 //! `--backend`: where signatures are verified and hashes computed, and who it was in the end.
 
-use ordlane::{Backend, gpu_kernels::Dispatcher};
+use std::sync::Arc;
+
+use ordlane::{
+    Backend, batch_hasher,
+    gpu_kernels::{Dispatcher, START_TIMEOUT},
+};
 
 /// Where signatures are verified and hashes computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -20,6 +25,23 @@ impl From<BackendArg> for Backend {
             BackendArg::Auto => Self::Auto,
             BackendArg::Cpu => Self::Cpu,
             BackendArg::Gpu => Self::Gpu,
+        }
+    }
+}
+
+impl BackendArg {
+    /// The hasher of a command that works on a store without an engine.
+    pub(crate) fn hasher(self) -> anyhow::Result<Arc<Dispatcher>> {
+        let hasher = batch_hasher(None, self.into())?;
+        self.await_gpu(&hasher);
+        Ok(hasher)
+    }
+
+    /// A GPU that was asked for does the work from the beginning. Any other joins when it is ready.
+    pub(crate) fn await_gpu(self, dispatcher: &Dispatcher) {
+        if self == Self::Gpu {
+            // Whoever does the work in the end is reported.
+            let _ = dispatcher.wait_for_gpu(START_TIMEOUT);
         }
     }
 }

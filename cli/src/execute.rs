@@ -10,7 +10,7 @@ use ordlane::{Committed, Engine, ImportedBlock};
 use serde::Serialize;
 
 use crate::{
-    backend::BackendArg,
+    backend::{BackendArg, Backends},
     data_dir::{self, Cache, Opening},
     report,
 };
@@ -44,6 +44,16 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// The result. The keys are stable.
+#[derive(Debug, Serialize)]
+struct ExecuteJson {
+    blocks: Vec<BlockJson>,
+    verify_backend: String,
+    hash_backend: String,
+    /// The adapter of the GPU, if it did any of the work.
+    gpu_adapter: Option<String>,
+}
+
 #[derive(Debug, Serialize)]
 struct BlockJson {
     file: String,
@@ -58,6 +68,7 @@ struct BlockJson {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let engine = open(args)?;
+    args.backend.await_gpu(engine.dispatcher());
     let mut done = Vec::new();
     let bar = report::progress(args.blocks.len() as u64, "executing blocks", args.json);
     let outcome = execute(&engine, &args.blocks, |block| {
@@ -66,7 +77,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     });
     bar.finish_and_clear();
     // What was committed is reported, whatever came after it.
-    print(done, args.json)?;
+    print(done, Backends::of(engine.dispatcher()), args.json)?;
     outcome?;
     // So that the next command has the chain open at once.
     Ok(engine.write_pages()?)
@@ -138,9 +149,14 @@ fn block_json(path: &Path, block: &ImportedBlock) -> BlockJson {
     }
 }
 
-fn print(done: Vec<BlockJson>, json: bool) -> anyhow::Result<()> {
+fn print(done: Vec<BlockJson>, backends: Backends, json: bool) -> anyhow::Result<()> {
     if json {
-        return report::print_json(&done);
+        return report::print_json(&ExecuteJson {
+            blocks: done,
+            verify_backend: backends.verify,
+            hash_backend: backends.hash,
+            gpu_adapter: backends.adapter,
+        });
     }
     let row = |block: BlockJson| {
         [
@@ -154,5 +170,10 @@ fn print(done: Vec<BlockJson>, json: bool) -> anyhow::Result<()> {
         ]
     };
     let head = ["file", "height", "txs", "failed", "gas", "ms", "state root"];
-    report::print_numbers(head, done.into_iter().map(row).collect())
+    report::print_numbers(head, done.into_iter().map(row).collect())?;
+    report::print("")?;
+    report::print_fields(&[
+        ("verified by", backends.verify),
+        ("hashed by", backends.hash),
+    ])
 }

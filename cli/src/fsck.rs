@@ -11,7 +11,10 @@ use ordlane::state::{
 };
 use serde_json::{Value, json};
 
-use crate::{db, report};
+use crate::{
+    backend::{BackendArg, Backends},
+    db, report,
+};
 
 /// How many findings people are shown.
 const SHOWN_FINDINGS: usize = 20;
@@ -26,6 +29,9 @@ pub(crate) struct Args {
     /// something is lost, can be interrupted and run again
     #[arg(long)]
     repair: bool,
+    /// Where hashes are computed
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -35,15 +41,15 @@ pub(crate) struct Args {
 const NOT_CHECKED: u8 = 2;
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let outcome = match repaired(args) {
-        Ok(outcome) => outcome,
+    let (outcome, backends) = match repaired(args) {
+        Ok(repaired) => repaired,
         Err(error) => {
             eprintln!("{}", report::error_line(&error));
             return ExitCode::from(NOT_CHECKED);
         }
     };
     let shown = if args.json {
-        report::print_json(&as_json(args.repair, &outcome))
+        report::print_json(&as_json(args.repair, &outcome, &backends))
     } else {
         show(args, &outcome)
     };
@@ -57,12 +63,12 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// What was found, and what is left of it: without a repair, all.
-fn repaired(args: &Args) -> anyhow::Result<Repair> {
+/// What was found, and what is left of it: without a repair, all; and who hashed.
+fn repaired(args: &Args) -> anyhow::Result<(Repair, Backends)> {
     let store = db::store_of(&args.data)?;
     let storage =
         FjallStorage::open(&store).with_context(|| format!("cannot open {}", store.display()))?;
-    let hasher = ordlane::batch_hasher(None)?;
+    let hasher = args.backend.hasher()?;
     let mut bars = Bars {
         quiet: args.json,
         current: None,
@@ -78,7 +84,8 @@ fn repaired(args: &Args) -> anyhow::Result<Repair> {
         })
     };
     bars.finish();
-    outcome.with_context(|| format!("cannot check {}", store.display()))
+    let outcome = outcome.with_context(|| format!("cannot check {}", store.display()))?;
+    Ok((outcome, Backends::of(&hasher)))
 }
 
 /// A bar for the stage that a check is in.
@@ -188,7 +195,7 @@ fn advice(repair: bool, left: &CheckReport) -> Option<&'static str> {
     }
 }
 
-fn as_json(repair: bool, outcome: &Repair) -> Value {
+fn as_json(repair: bool, outcome: &Repair, backends: &Backends) -> Value {
     let Repair {
         found,
         left,
@@ -207,6 +214,8 @@ fn as_json(repair: bool, outcome: &Repair) -> Value {
         "entries_repaired": entries,
         "left": findings_json(left),
         "hint": advice(repair, left),
+        "hash_backend": backends.hash,
+        "gpu_adapter": backends.adapter,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The `ordlane` command line: one file per command.
 //!
 //! Exit codes: 0 when it worked, 1 when it did not, 2 when it was called wrongly; `fsck` has its own. Results go to standard output, in
-//! words or with `--json`; errors go to standard error, in one line with their causes and a hint.
+//! words or with `--json`; errors go to standard error, in one line with their causes and a hint, and so do warnings.
 
 mod account_json;
 mod backend;
@@ -21,10 +21,13 @@ mod verify_proof;
 mod verify_witness;
 mod witness;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+
+/// What is printed of what happens inside where nothing else is said.
+const LOG: &str = "warn";
 
 /// Many lanes, one order: blocks of signed transactions, executed in parallel, durable and proven.
 #[derive(Debug, Parser)]
@@ -35,7 +38,7 @@ use tracing_subscriber::EnvFilter;
     max_term_width = 100
 )]
 struct Cli {
-    /// Print what happens inside, to standard error: a filter such as `info` or `ordlane=debug`
+    /// Print what happens inside, to standard error: a filter such as `info`, `ordlane=debug` or `off`; by default warnings
     #[arg(long, global = true, value_name = "FILTER", value_parser = parse_filter)]
     log: Option<String>,
     #[command(subcommand)]
@@ -66,12 +69,11 @@ fn parse_filter(text: &str) -> Result<String, String> {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(filter) = &cli.log {
-        tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new(filter))
-            .with_writer(std::io::stderr)
-            .init();
-    }
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(cli.log.as_deref().unwrap_or(LOG)))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Execute(args) => execute::run(&args),

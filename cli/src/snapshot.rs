@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use indicatif::ProgressBar;
 use ordlane::{
-    batch_hasher,
+    gpu_kernels::Dispatcher,
     primitives::BlockHash,
     state::{
         FjallStorage, StateStore,
@@ -21,7 +21,10 @@ use ordlane::{
 };
 use serde_json::{Value, json};
 
-use crate::{data_dir, report};
+use crate::{
+    backend::{BackendArg, Backends},
+    data_dir, report,
+};
 
 /// Write the state of a chain to one file, look at such a file, or begin a chain with it
 #[derive(Debug, clap::Args)]
@@ -48,6 +51,9 @@ struct Create {
     /// Where to write; `-` is standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Where hashes are computed
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -64,6 +70,9 @@ struct Inspect {
     /// The hash of the block that you trust: 64 hex digits; without it any block is accepted
     #[arg(long, value_name = "HEX")]
     hash: Option<BlockHash>,
+    /// Where hashes are computed, with --verify
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -80,6 +89,9 @@ struct Restore {
     /// The hash of the block that you trust: 64 hex digits; without it any block is accepted
     #[arg(long, value_name = "HEX")]
     hash: Option<BlockHash>,
+    /// Where hashes are computed
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendArg,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -101,32 +113,42 @@ fn create(args: &Create) -> anyhow::Result<()> {
     if !data_dir::has_chain(&args.data)? {
         bail!("{}", data_dir::not_one(&args.data));
     }
-    let store = open_store(&args.data)?;
+    let hasher = args.backend.hasher()?;
+    let store = open_store(&args.data, Arc::clone(&hasher))?;
     let failed = || format!("cannot make a snapshot of {}", args.data.display());
     let held = store.snapshot().with_context(failed)?;
-    let hasher = store.hasher().as_ref();
     let bar = report::progress(0, "", args.json);
     let mut observer = shown_on(&bar);
     if to_output {
         let mut out = BufWriter::new(io::stdout().lock());
-        held.write_to(&mut out, hasher, DEFAULT_CHUNK_BYTES, &mut observer)
-            .with_context(failed)?;
+        held.write_to(
+            &mut out,
+            hasher.as_ref(),
+            DEFAULT_CHUNK_BYTES,
+            &mut observer,
+        )
+        .with_context(failed)?;
         bar.finish_and_clear();
         return Ok(());
     }
     let manifest = held
-        .write_file(&args.file, hasher, DEFAULT_CHUNK_BYTES, &mut observer)
+        .write_file(
+            &args.file,
+            hasher.as_ref(),
+            DEFAULT_CHUNK_BYTES,
+            &mut observer,
+        )
         .with_context(|| format!("{} in {}", failed(), args.file.display()))?;
     bar.finish_and_clear();
     // The block and all values were compared with the header before anything was written.
-    print(&manifest, Verdict::Written, args.json)
+    print(&manifest, Verdict::Written, Some(&hasher), args.json)
 }
 
 fn inspect(args: &Inspect) -> anyhow::Result<()> {
     let refused = || format!("{} is refused", args.file.display());
     let mut input = open_input(&args.file)?;
     if args.verify {
-        let hasher = batch_hasher(None)?;
+        let hasher = args.backend.hasher()?;
         let bar = report::progress(0, "", args.json);
         let manifest = snapshot::verify(
             &mut input,
@@ -136,14 +158,14 @@ fn inspect(args: &Inspect) -> anyhow::Result<()> {
         )
         .with_context(refused)?;
         bar.finish_and_clear();
-        return print(&manifest, Verdict::Verified, args.json);
+        return print(&manifest, Verdict::Verified, Some(&hasher), args.json);
     }
     let manifest = snapshot::inspect(&mut input).with_context(refused)?;
     let found = manifest.header.hash();
     if let Some(expected) = args.hash.filter(|hash| *hash != found) {
         bail!("{}: it is of block {found}, not of {expected}", refused());
     }
-    print(&manifest, Verdict::NotRead, args.json)
+    print(&manifest, Verdict::NotRead, None, args.json)
 }
 
 fn restore(args: &Restore) -> anyhow::Result<()> {
@@ -159,7 +181,7 @@ fn restore(args: &Restore) -> anyhow::Result<()> {
         snapshot::inspect(&mut open_input(&args.file)?).with_context(refused)?;
     }
     let mut input = open_input(&args.file)?;
-    let hasher = batch_hasher(None)?;
+    let hasher = args.backend.hasher()?;
     let path = data_dir::store_path(&args.data);
     let storage =
         FjallStorage::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -175,17 +197,17 @@ fn restore(args: &Restore) -> anyhow::Result<()> {
     bar.finish_and_clear();
     drop(storage);
     // Opens it as every later command does, and writes the tree, so that they are fast.
-    open_store(&args.data)?
+    open_store(&args.data, Arc::clone(&hasher))?
         .write_pages()
         .with_context(|| format!("cannot write to {}", path.display()))?;
-    print(&manifest, Verdict::Verified, args.json)
+    print(&manifest, Verdict::Verified, Some(&hasher), args.json)
 }
 
-fn open_store(data: &Path) -> anyhow::Result<StateStore> {
+fn open_store(data: &Path, hasher: Arc<Dispatcher>) -> anyhow::Result<StateStore> {
     let path = data_dir::store_path(data);
     let failed = || format!("cannot open {}", path.display());
     let storage = FjallStorage::open(&path).with_context(failed)?;
-    StateStore::open(Arc::new(storage), batch_hasher(None)?).with_context(failed)
+    StateStore::open(Arc::new(storage), hasher).with_context(failed)
 }
 
 fn is_dash(file: &Path) -> bool {
@@ -229,9 +251,16 @@ enum Verdict {
     NotRead,
 }
 
-fn print(manifest: &Manifest, verdict: Verdict, json: bool) -> anyhow::Result<()> {
+/// What a snapshot is, and who hashed, if anybody did.
+fn print(
+    manifest: &Manifest,
+    verdict: Verdict,
+    hasher: Option<&Dispatcher>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let backends = hasher.map(Backends::of);
     if json {
-        return report::print_json(&as_json(manifest, verdict));
+        return report::print_json(&as_json(manifest, verdict, backends));
     }
     let header = &manifest.header;
     let verified = match verdict {
@@ -252,7 +281,9 @@ fn print(manifest: &Manifest, verdict: Verdict, json: bool) -> anyhow::Result<()
     ])
 }
 
-fn as_json(manifest: &Manifest, verdict: Verdict) -> Value {
+fn as_json(manifest: &Manifest, verdict: Verdict, backends: Option<Backends>) -> Value {
+    let (hash_backend, gpu_adapter) =
+        backends.map_or((None, None), |of| (Some(of.hash), of.adapter));
     let header = &manifest.header;
     json!({
         "format": SNAPSHOT_VERSION,
@@ -266,6 +297,8 @@ fn as_json(manifest: &Manifest, verdict: Verdict) -> Value {
         "chunks": manifest.chunks.len(),
         "chunk_bytes": manifest.chunk_bytes,
         "snapshot": manifest.id().to_string(),
+        "hash_backend": hash_backend,
+        "gpu_adapter": gpu_adapter,
     })
 }
 

@@ -8,9 +8,7 @@ use std::{
 };
 
 use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig, GpuOptions};
-use ordlane_primitives::{
-    Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, batch::BatchHasher, codec,
-};
+use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
 
@@ -245,16 +243,17 @@ impl EngineBuilder {
     }
 }
 
-/// The hasher that an engine with so many threads has on the CPU, for those who work on a store without one. By default it
-/// has as many threads as the machine runs at once.
+/// The hasher that an engine with so many threads and this backend has, for those who work on a store without one. By
+/// default it has as many threads as the machine runs at once. A GPU takes batches once it is ready
+/// ([`Dispatcher::wait_for_gpu`]).
 ///
 /// # Errors
 /// [`SystemError::Threads`] when they cannot be started.
-pub fn batch_hasher(threads: Option<usize>) -> Result<Arc<dyn BatchHasher>, SystemError> {
-    let threads = threads_or_all(threads);
-    let dispatcher: Arc<dyn BatchHasher> =
-        new_dispatcher(threads, Backend::Cpu, GpuOptions::default())?;
-    Ok(dispatcher)
+pub fn batch_hasher(
+    threads: Option<usize>,
+    backend: Backend,
+) -> Result<Arc<Dispatcher>, SystemError> {
+    new_dispatcher(threads_or_all(threads), backend, GpuOptions::default())
 }
 
 fn threads_or_all(threads: Option<usize>) -> usize {

@@ -13,8 +13,6 @@ use ordlane_gpu_kernels::{
 };
 use ordlane_testkit::{fuzz, oracle::Oracle};
 
-/// Bytes of the workload.
-const LOAD_BYTES: usize = 13;
 /// Longer than any start takes.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -25,7 +23,8 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(generator) = load.generator() else {
         return;
     };
-    let (faults, share_permille) = Faults::of_bytes(bytes.get(LOAD_BYTES..).unwrap_or_default());
+    let (faults, share_permille) =
+        Faults::of_bytes(bytes.get(fuzz::LOAD_BYTES..).unwrap_or_default());
     let config = DispatcherConfig {
         threads,
         gpu: GpuOptions {
@@ -35,15 +34,16 @@ fuzz_target!(|bytes: &[u8]| {
         ..DispatcherConfig::default()
     };
     let dispatcher = Arc::new(dispatcher(config, faults).expect("a dispatcher"));
-    let _ = dispatcher.wait_for_gpu(LONG);
     let genesis = generator.genesis().clone();
     let mut oracle = Oracle::new(&genesis);
     let builder = Engine::builder().genesis(genesis).threads(threads);
     let engine = builder
-        .dispatcher(dispatcher)
+        .dispatcher(Arc::clone(&dispatcher))
         .build()
         .expect("an engine in memory");
     for block in generator {
+        // Also after a loss in the block before, so that later faults are met.
+        let _ = dispatcher.wait_for_gpu(LONG);
         let expected = oracle.execute(&oracle.next_context(block.proposer), &block.txs);
         let context = BlockContext::new(expected.header.timestamp_ms, block.proposer);
         let parent = engine.durable_head().hash;

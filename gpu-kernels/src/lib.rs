@@ -1,10 +1,11 @@
 //! Batch Ed25519 verification and SHA-256 hashing, behind one dispatcher.
 //!
-//! Purpose: [`Dispatcher`] implements the ports of `ordlane_primitives::batch` on whatever the machine offers. Today these
-//! are the CPU's tiers, spread over threads: AVX-512 and the SHA extensions where the CPU has them, found when the program
-//! runs, and the portable one everywhere. Every other tier joins behind the same interface.
+//! Purpose: [`Dispatcher`] implements the ports of `ordlane_primitives::batch` on whatever the machine offers: the CPU's
+//! tiers, spread over threads, with AVX-512 and the SHA extensions where the CPU has them, found when the program runs, and
+//! the portable one everywhere; and with the feature `gpu` a GPU through wgpu, for whole batches or a share of each, while
+//! the CPU does the rest and whatever the GPU cannot.
 //!
-//! Invariant: no bit of any result depends on the tier, the number of threads or the size of a batch. The sequential
+//! Invariant: no bit of any result depends on the tier, the device, the number of threads or the size of a batch. The sequential
 //! implementation in `primitives` is the definition that the tests compare with.
 //!
 //! ```

@@ -104,6 +104,22 @@ impl GpuState {
             Self::Quarantined => "quarantined",
         }
     }
+
+    /// What that means, for reports: the rest of a sentence about it.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Absent => "there is none, or none that may be used",
+            Self::Starting => "it is found, compiled for and tested",
+            Self::Ready => "it takes batches",
+            Self::Recovering => "it failed and is opened again",
+            Self::Late => "it was not ready in time",
+            Self::Failed => "it could not be opened, or failed too often",
+            Self::Quarantined => {
+                "it gave a wrong answer, in its self-test or later, and is not used in this process any more"
+            }
+        }
+    }
 }
 
 /// What is known of the GPU that a dispatcher has.

@@ -39,6 +39,9 @@ fn main() -> io::Result<()> {
     for (name, bytes) in signatures() {
         put(&folder.join("sig_tiers"), name, &bytes)?;
     }
+    for (name, bytes) in devices() {
+        put(&folder.join("cpu_vs_gpu"), name, &bytes)?;
+    }
     for (name, bytes) in tree_changes() {
         put(&folder.join("merkle_incremental_vs_rebuild"), name, &bytes)?;
     }
@@ -81,6 +84,42 @@ fn genesis_snapshot() -> Result<Vec<u8>, SnapshotError> {
             ControlFlow::Continue(())
         })?;
     Ok(file)
+}
+
+/// Inputs of `cpu_vs_gpu`: a workload of `fuzz::load`, then the thousandths of a batch that the device gets, the items of a
+/// job less one, and pairs of a job's number and what goes wrong with it.
+fn devices() -> [(&'static str, Vec<u8>); 6] {
+    let load = |seed: u8, kind: u8| [seed, 0, 0, 0, 0, 0, 0, 0, 12, 63, kind, 0, 20];
+    let input =
+        |seed: u8, kind: u8, share: u16, items: u8, jobs: &mut dyn Iterator<Item = [u8; 2]>| {
+            let share = share.to_le_bytes();
+            let jobs: Vec<u8> = jobs.flatten().collect();
+            [&load(seed, kind)[..], &share, &[items], &jobs].concat()
+        };
+    let every = |step: usize, failure: u8| (2..=250).step_by(step).map(move |job| [job, failure]);
+    let by_turns = (2..=250_u8)
+        .step_by(3)
+        .zip([2, 3, 4, 5].into_iter().cycle());
+    [
+        ("lost_at_begin", input(1, 4, 1_000, 8, &mut every(5, 2))),
+        ("lost_at_end", input(2, 0, 1_000, 8, &mut every(5, 3))),
+        ("refused", input(3, 1, 500, 4, &mut every(4, 4))),
+        ("no_memory", input(4, 2, 1_000, 255, &mut every(3, 5))),
+        (
+            "by_turns",
+            input(
+                5,
+                4,
+                900,
+                6,
+                &mut by_turns.map(|(job, failure)| [job, failure]),
+            ),
+        ),
+        (
+            "wrong_after_losses",
+            input(6, 4, 1_000, 8, &mut [[3, 2], [7, 3], [30, 0]].into_iter()),
+        ),
+    ]
 }
 
 /// Programs of `fuzz::tree_changes`, by what they are about.

@@ -85,6 +85,9 @@ pub fn roundtrip_canonical(bytes: &[u8]) {
     }
 }
 
+/// So many bytes say what [`load`] gives.
+pub const LOAD_BYTES: usize = 13;
+
 /// A small workload and a number of threads, 2 to 4, from any bytes: eight of seed (little-endian), then one each for
 /// accounts, transactions, distribution, threads and the share of failing ones. Fewer bytes give none.
 #[must_use]

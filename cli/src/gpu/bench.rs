@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use ordlane::{
     Backend, GpuOptions,
     gpu_kernels::{
-        Dispatcher, DispatcherConfig, GpuRadix, GpuState,
+        Dispatcher, DispatcherConfig, GpuRadix, GpuState, Usage,
         gpu::{AdapterReport, Bench, BenchTimes, adapters},
     },
     primitives::{
@@ -73,6 +73,60 @@ struct RatesJson {
     /// The GPU and the CPU at once, as measured.
     hybrid: u64,
     cpu: u64,
+}
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+enum MeasureError {
+    /// It was not there to begin with, or was gone in the end.
+    #[error("the GPU is {}: {}", .0.name(), .0.meaning())]
+    NotReady(GpuState),
+    /// It failed on the way.
+    #[error(
+        "the GPU left {on_cpu} of {items} {what} of a measurement to the CPU, and is {} now; the figures would be the CPU's \
+         (hint: `--log info` tells why)", .state.name()
+    )]
+    OnCpu {
+        what: &'static str,
+        items: u64,
+        on_cpu: u64,
+        state: GpuState,
+    },
+}
+
+/// Whether what a dispatcher did meanwhile was measured as what it is called. One that gives all to the GPU leaves nothing
+/// to the CPU, and one that shares has a GPU to share with.
+fn is_of_gpu(
+    before: Usage,
+    after: Usage,
+    gives_all: bool,
+    state: GpuState,
+) -> Result<(), MeasureError> {
+    let since = |now: u64, then: u64| now.saturating_sub(then);
+    let signatures = (
+        "signatures",
+        since(after.gpu_signatures, before.gpu_signatures),
+        since(after.cpu_signatures, before.cpu_signatures),
+    );
+    let hashes = (
+        "parents",
+        since(after.gpu_hashes, before.gpu_hashes),
+        since(after.cpu_hashes, before.cpu_hashes),
+    );
+    for (what, on_gpu, on_cpu) in [signatures, hashes] {
+        if gives_all && on_cpu > 0 {
+            return Err(MeasureError::OnCpu {
+                what,
+                items: on_gpu.saturating_add(on_cpu),
+                on_cpu,
+                state,
+            });
+        }
+    }
+    match state {
+        GpuState::Ready => Ok(()),
+        state => Err(MeasureError::NotReady(state)),
+    }
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
@@ -155,9 +209,7 @@ fn measure(
     let gpu = dispatcher(Backend::Gpu, threads, options.clone())?;
     let hybrid = dispatcher(Backend::Auto, threads, options.clone())?;
     let state = gpu.wait_for_gpu(START_TIMEOUT);
-    if state != GpuState::Ready {
-        bail!("the GPU is {}", state.name());
-    }
+    is_of_gpu(gpu.usage(), gpu.usage(), true, state)?;
     let largest = sizes.iter().copied().max().unwrap_or(0);
     let signed = signed(largest.min(SIGNERS));
     let checks: Vec<SignatureCheck<'_>> = signed
@@ -170,30 +222,38 @@ fn measure(
             signature,
         })
         .collect();
-    let pairs: Vec<[u8; 64]> = (0..largest)
-        .map(|index| {
-            let mut pair = [0x5a; 64];
-            pair[..8].copy_from_slice(&index.to_le_bytes());
-            pair
-        })
-        .collect();
+    let pairs = different_pairs(largest);
     let bar = report::progress(sizes.len() as u64, "measuring", quiet);
     let mut batches = Vec::new();
     for &size in sizes {
         let (checks, pairs) = (&checks[..size], &pairs[..size]);
         let verify = |by: &Dispatcher| best_of(size, || by.verify_batch(checks).len());
         let hash = |by: &Dispatcher| best_of(size, || by.hash_pairs(pairs).len());
+        let of_gpu = |by: &Dispatcher, measure: &dyn Fn(&Dispatcher) -> u64, gives_all: bool| {
+            let before = by.usage();
+            let rate = measure(by);
+            let state = by.wait_for_gpu(Duration::ZERO);
+            is_of_gpu(before, by.usage(), gives_all, state).map(|()| rate)
+        };
         batches.push(BatchJson {
             size,
             verifications_per_second: rates(
                 size,
                 bench.verify(checks)?,
-                [verify(&gpu), verify(&hybrid), verify(cpu)],
+                [
+                    of_gpu(&gpu, &verify, true)?,
+                    of_gpu(&hybrid, &verify, false)?,
+                    verify(cpu),
+                ],
             ),
             parents_per_second: rates(
                 size,
                 bench.hash_pairs(pairs)?,
-                [hash(&gpu), hash(&hybrid), hash(cpu)],
+                [
+                    of_gpu(&gpu, &hash, true)?,
+                    of_gpu(&hybrid, &hash, false)?,
+                    hash(cpu),
+                ],
             ),
         });
         bar.inc(1);
@@ -220,6 +280,17 @@ fn signed(count: usize) -> Vec<([u8; 32], [u8; 32], [u8; 64])> {
             seed[..8].copy_from_slice(&signer.to_le_bytes());
             let key = SigningKey::from_seed(seed);
             (key.public_key(), seed, key.sign(&seed))
+        })
+        .collect()
+}
+
+/// Pairs of hashes that differ.
+fn different_pairs(count: usize) -> Vec<[u8; 64]> {
+    (0..count as u64)
+        .map(|index| {
+            let mut pair = [0x5a; 64];
+            pair[..8].copy_from_slice(&index.to_le_bytes());
+            pair
         })
         .collect()
 }
@@ -296,4 +367,39 @@ fn print(result: &BenchJson) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(gpu: u64, cpu: u64) -> Usage {
+        let mut usage = Usage::default();
+        (usage.gpu_signatures, usage.gpu_hashes) = (gpu, gpu);
+        usage.cpu_hashes = cpu;
+        usage
+    }
+
+    #[test]
+    fn a_measurement_of_a_gpu_that_failed_meanwhile_is_refused_and_says_so() {
+        let said = |before, after, gives_all, state| {
+            is_of_gpu(before, after, gives_all, state).map_err(|error| error.to_string())
+        };
+        let (before, all, some) = (usage(10, 5), usage(90, 5), usage(60, 35));
+        assert_eq!(said(before, all, true, GpuState::Ready), Ok(()));
+        assert_eq!(said(before, some, false, GpuState::Ready), Ok(()));
+        // Also where it is there again.
+        for state in [GpuState::Ready, GpuState::Recovering, GpuState::Quarantined] {
+            let error = said(before, some, true, state);
+            assert!(
+                error.is_err_and(|text| text.contains("left 30 of 80 parents")
+                    && text.contains(state.name())
+                    && text.contains("would be the CPU's"))
+            );
+        }
+        for gives_all in [true, false] {
+            let error = said(before, all, gives_all, GpuState::Quarantined);
+            assert!(error.is_err_and(|text| text.contains("quarantined: it gave a wrong answer")));
+        }
+    }
 }

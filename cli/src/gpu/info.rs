@@ -20,6 +20,8 @@ struct InfoJson {
     backend: Option<&'static str>,
     /// `ready` if it passed its self-test.
     state: &'static str,
+    /// Why it is not used, if it is not.
+    reason: Option<String>,
     /// Whether `--backend auto` uses it, where that is faster.
     used_by_auto: bool,
     threads: usize,
@@ -124,6 +126,7 @@ pub(crate) fn run(args: &InfoArgs) -> anyhow::Result<()> {
     let info = InfoJson {
         backend: report.backend,
         state: state.name(),
+        reason: reason(state, adapters.is_empty()),
         used_by_auto,
         threads,
         cpu_signatures: dispatcher.signature_tier().name(),
@@ -139,12 +142,25 @@ pub(crate) fn run(args: &InfoArgs) -> anyhow::Result<()> {
     print(&info)
 }
 
+/// Why the GPU is not used, if it is not. What else is known of it stands in the log.
+fn reason(state: GpuState, has_no_adapter: bool) -> Option<String> {
+    match state {
+        GpuState::Ready => None,
+        GpuState::Absent if has_no_adapter => {
+            Some("this machine has no driver or no adapter".to_owned())
+        }
+        GpuState::Absent => Some("no adapter is one that may be used".to_owned()),
+        state => Some(format!("it is {}: {}", state.name(), state.meaning())),
+    }
+}
+
 fn print(info: &InfoJson) -> anyhow::Result<()> {
+    let reason = info.reason.as_deref();
     let Some(adapter) = &info.adapter else {
-        report::print(match info.adapters.is_empty() {
-            true => "no GPU: this machine has no driver or no adapter; all batches run on the CPU",
-            false => "no GPU is used; all batches run on the CPU",
-        })?;
+        report::print(&format!(
+            "no GPU is used: {}; all batches run on the CPU",
+            reason.unwrap_or_default()
+        ))?;
         print_adapters(info)?;
         return print_tiers(info);
     };
@@ -155,10 +171,10 @@ fn print(info: &InfoJson) -> anyhow::Result<()> {
         ("as", info.backend.unwrap_or_default().to_owned()),
         (
             "self-test",
-            match info.state {
-                "ready" => "passed".to_owned(),
-                state => format!("not passed: it is {state}"),
-            },
+            reason.map_or_else(
+                || "passed".to_owned(),
+                |reason| format!("not passed: {reason}"),
+            ),
         ),
         (
             "by default",
@@ -170,6 +186,9 @@ fn print(info: &InfoJson) -> anyhow::Result<()> {
         ),
     ])?;
     print_tiers(info)?;
+    if info.calibration.is_empty() {
+        return Ok(());
+    }
     report::print("")?;
     print_calibration(&info.calibration, info.threads)?;
     report::print("")?;
@@ -233,4 +252,20 @@ pub(super) fn print_calibration(
     let cpu = format!("CPU/s, {threads} threads");
     let head = ["calibration", "GPU latency us", "GPU/s", &cpu, "crossover"];
     report::print_numbers(head, calibration.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_is_not_used_has_a_reason_in_every_state() {
+        assert_eq!(reason(GpuState::Ready, false), None);
+        let of = |state, has_no_adapter| reason(state, has_no_adapter).unwrap_or_default();
+        assert!(of(GpuState::Absent, true).contains("no driver"));
+        assert!(of(GpuState::Absent, false).contains("may be used"));
+        assert!(of(GpuState::Failed, false).contains("failed: it could not be opened"));
+        assert!(of(GpuState::Late, false).contains("late: it was not ready in time"));
+        assert!(of(GpuState::Quarantined, false).contains("quarantined: it gave a wrong answer"));
+    }
 }

@@ -1,13 +1,18 @@
-//! Every CPU tier gives the verdicts and digests of the definition, and of independent implementations.
+//! Every tier, and the GPU, gives the verdicts and digests of the definition, and of independent implementations.
 
 #[cfg(test)]
 mod cases;
+#[cfg(feature = "gpu")]
+#[cfg(test)]
+mod gpu;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod hashes;
 #[cfg(test)]
 mod programs;
+#[cfg(test)]
+mod sets;
 #[cfg(test)]
 mod signatures;
 
