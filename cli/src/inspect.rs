@@ -1,22 +1,25 @@
 //! `ordlane inspect`: looks into a chain.
 
+mod diff;
+
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Subcommand;
 use ordlane::{
-    Engine, TransactionRecord,
+    Engine, FeeQuery, FeeRecommendation, MAX_FEE_BLOCKS, TransactionRecord,
     primitives::{Address, Block, BlockHeight, Receipt, ReceiptStatus, TxId, TxKind},
 };
 use serde_json::{Value, json};
 
+use self::diff::Subject;
 use crate::{
     account_json::AccountJson,
     data_dir::{self, Opening},
     report,
 };
 
-/// Look into a chain: its tip, a block, a transaction, an account
+/// Look into a chain: its tip, a block, a transaction, an account, what changed, what to pay
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The data folder
@@ -51,6 +54,21 @@ enum What {
         #[arg(long, value_name = "HEIGHT")]
         at: Option<u64>,
     },
+    /// What a block or a transaction changed
+    Diff {
+        /// A height, or a transaction's id: 64 hex digits
+        #[arg(value_name = "HEIGHT|TX")]
+        subject: Subject,
+    },
+    /// What gas price to offer, by the last blocks
+    Fees {
+        /// How many blocks to look at
+        #[arg(long, default_value_t = FeeQuery::default().blocks, value_parser = clap::value_parser!(u64).range(1..=MAX_FEE_BLOCKS))]
+        blocks: u64,
+        /// The share of their gas, in percent, that paid at most that price
+        #[arg(long, default_value_t = FeeQuery::default().percentile, value_parser = clap::value_parser!(u8).range(0..=100))]
+        percentile: u8,
+    },
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -63,6 +81,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             None => bail!("no durable block contains transaction {id}"),
         },
         What::Account { address, at } => account(&engine, address, at.map(BlockHeight))?,
+        What::Diff { subject } => diff::diff(&engine, *subject)?,
+        What::Fees { blocks, percentile } => {
+            let (blocks, percentile) = (*blocks, *percentile);
+            fees(&engine.recommend_fee(&FeeQuery { blocks, percentile })?)
+        }
     };
     if args.json {
         return report::print_json(&fields);
@@ -173,6 +196,17 @@ fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
         "gas_price": payload.gas_price.0,
         "fee": fee.to_string(),
         "events": events.len(),
+    })
+}
+
+/// Sums of gas are strings: they exceed what JSON numbers hold.
+fn fees(found: &FeeRecommendation) -> Value {
+    json!({
+        "gas_price": found.gas_price.0,
+        "minimum": found.minimum.0,
+        "blocks": found.blocks,
+        "gas_used": found.gas_used.to_string(),
+        "gas_limit": found.gas_limit.to_string(),
     })
 }
 

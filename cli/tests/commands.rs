@@ -324,6 +324,9 @@ fn blocks_that_are_not_to_be_kept_go_and_a_small_cache_changes_no_root() {
     let pruned = failure(&["inspect", "--data", second, "block", "1"], 1);
     assert!(pruned.contains("block 1 was pruned, block 2 is the first that is kept"));
     assert!(pruned.contains("only the header of this block is kept"));
+    let pruned = failure(&["inspect", "--data", second, "diff", "1"], 1);
+    assert!(pruned.contains("block 1 was pruned"), "{pruned}");
+    assert!(pruned.contains("only the header of this block is kept"));
     for height in ["2", "3"] {
         let kept = json(&["inspect", "--data", second, "--json", "block", height]);
         let whole = json(&["inspect", "--data", first, "--json", "block", height]);
@@ -335,6 +338,77 @@ fn blocks_that_are_not_to_be_kept_go_and_a_small_cache_changes_no_root() {
     let demo = ["demo", "--txs", "9", "--blocks", "1", "--accounts", "5"];
     let demo = [&demo[..], &["--cache-mib", "1", "--json"]].concat();
     assert_eq!(json(&demo)["roots_equal"], true);
+}
+
+#[test]
+fn what_a_block_and_a_transaction_changed_is_shown_and_what_to_pay() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("chain");
+    demo(&data);
+    let data = data.to_str().unwrap();
+    let inspect = |what: &[&str]| json(&[&["inspect", "--data", data, "--json"], what].concat());
+
+    let block = inspect(&["block", "2"]);
+    let diff = inspect(&["diff", "2"]);
+    assert_eq!(
+        (&diff["height"], &diff["deleted"]),
+        (&block["height"], &0.into())
+    );
+    let accounts = diff["accounts"].as_array().unwrap();
+    assert_eq!(number(&diff["changed"]), accounts.len() as u64);
+    for changed in accounts {
+        let address = changed["address"].as_str().unwrap();
+        for (at, side) in [("1", "before"), ("2", "after")] {
+            let account = inspect(&["account", address, "--at", at]);
+            assert_eq!(account["present"], !changed[side].is_null());
+            if changed[side].is_object() {
+                assert_eq!(account["balance"], changed[side]["balance"]);
+                assert_eq!(account["nonce"], changed[side]["nonce"]);
+            }
+        }
+    }
+    let id = block["tx_ids"][1].as_str().unwrap();
+    let tx = inspect(&["tx", id]);
+    let diff = inspect(&["diff", id]);
+    assert_eq!(
+        (&diff["height"], &diff["index"]),
+        (&tx["height"], &tx["index"])
+    );
+    let accounts = diff["accounts"].as_array().unwrap();
+    let own = accounts
+        .iter()
+        .find(|own| own["address"] == tx["sender"])
+        .unwrap();
+    assert_eq!(own["before"]["nonce"], tx["nonce"]);
+    assert_eq!(number(&own["after"]["nonce"]), number(&tx["nonce"]) + 1);
+    assert_eq!(
+        inspect(&["diff", "0"])["others"].as_array().unwrap().len(),
+        1
+    );
+
+    assert!(failure(&["inspect", "--data", data, "diff", "9"], 1).contains("there is no block 9"));
+    let nothing = "00".repeat(32);
+    assert!(
+        failure(&["inspect", "--data", data, "diff", &nothing], 1).contains("no durable block")
+    );
+    failure(&["inspect", "--data", data, "diff", "first"], 2);
+
+    let fees = inspect(&["fees"]);
+    assert_eq!(
+        (number(&fees["blocks"]), &fees["gas_price"]),
+        (3, &fees["minimum"])
+    );
+    assert_eq!(number(&inspect(&["fees", "--blocks", "1"])["blocks"]), 1);
+    for wrong in [
+        ["--blocks", "0"],
+        ["--blocks", "101"],
+        ["--percentile", "101"],
+    ] {
+        failure(
+            &[&["inspect", "--data", data, "fees"][..], &wrong].concat(),
+            2,
+        );
+    }
 }
 
 #[test]

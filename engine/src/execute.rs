@@ -11,7 +11,7 @@ mod transition;
 use std::sync::{Mutex, TryLockError};
 
 use ordlane_primitives::{Amount, BlockHeight, Receipt};
-use ordlane_scheduler::{Executor, MemoryFor, Options, RunError, Vm};
+use ordlane_scheduler::{Config, Executor, MemoryFor, Mode, Options, RunError, Vm};
 
 use self::field::Credit;
 pub(crate) use self::{
@@ -74,6 +74,17 @@ impl Runner {
             memory: Mutex::default(),
             traces,
         }
+    }
+
+    /// The calling thread alone, one transaction after another.
+    pub(crate) fn sequential() -> Result<Self, SystemError> {
+        let config = Config {
+            threads: 1,
+            mode: Mode::Sequential,
+            ..Config::default()
+        };
+        let executor = Executor::new(config).map_err(|error| SystemError::Threads(error.into()))?;
+        Ok(Self::new(executor, false))
     }
 
     /// Runs `txs` over `parent`. Positions in the result are positions in `txs`.

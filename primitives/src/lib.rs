@@ -65,7 +65,7 @@ pub use account::Account;
 pub use address::{Address, AddressKind};
 pub use block::{BLOCK_VERSION, Block, BlockHeader, Extra};
 pub use error_code::{ErrorClass, ErrorCode};
-pub use gas::{GAS_SCHEDULE_V1, GasSchedule};
+pub use gas::{GAS_SCHEDULE_V1, GasSchedule, SlotWrite, StorageCharge};
 pub use genesis::{ChainParams, FeeRule, Genesis, GenesisAccount, GenesisError};
 pub use hash::{BlockHash, Hash, TxId};
 pub use numbers::{Amount, BlockHeight, ChainId, Gas, GasPrice, Nonce, TimestampMs};

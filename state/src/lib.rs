@@ -30,6 +30,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod change;
+mod diff;
 mod error;
 mod files;
 mod prove_many;
@@ -40,6 +41,7 @@ mod store;
 mod tree;
 
 pub use change::{Change, hash_changes};
+pub use diff::{DiffError, StateDiff};
 pub use error::StateError;
 pub use reverse_diff::{MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff};
 pub use storage::{

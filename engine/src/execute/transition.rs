@@ -134,7 +134,7 @@ impl Transition {
                 events: Vec::new(),
             })
         };
-        let gas_used = match tx.intrinsic.checked_add(Gas(self.schedule.transfer)) {
+        let gas_used = match self.schedule.transfer_total(tx.intrinsic) {
             Some(gas_used) if gas_used <= payload.gas_limit => gas_used,
             _ => return failed(ErrorCode::OutOfGas, payload.gas_limit),
         };

@@ -2,7 +2,6 @@
 
 use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig};
 use ordlane_primitives::{Block, BlockHeader, Gas, Hash, Receipt};
-use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::Change;
 
 use super::WitnessError;
@@ -38,15 +37,9 @@ impl Alone {
         };
         let dispatcher =
             Dispatcher::new(config).map_err(|error| SystemError::Threads(error.into()))?;
-        let config = Config {
-            threads: 1,
-            mode: Mode::Sequential,
-            ..Config::default()
-        };
-        let executor = Executor::new(config).map_err(|error| SystemError::Threads(error.into()))?;
         Ok(Self {
             dispatcher,
-            runner: Runner::new(executor, false),
+            runner: Runner::sequential()?,
         })
     }
 
