@@ -9,6 +9,7 @@ mod completions;
 mod data_dir;
 mod db;
 mod demo;
+mod errors;
 mod execute;
 mod fsck;
 mod gpu;
@@ -55,6 +56,7 @@ enum Command {
     Snapshot(snapshot::Args),
     Fsck(fsck::Args),
     Gpu(gpu::Args),
+    Errors(errors::Args),
     Completions(completions::Args),
 }
 
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Fsck(args) => return fsck::run(&args),
         Command::Gpu(args) => gpu::run(&args),
+        Command::Errors(args) => errors::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {
