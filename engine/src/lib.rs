@@ -54,6 +54,8 @@ mod error;
 mod events;
 mod execute;
 mod executed;
+#[cfg(feature = "json")]
+mod genesis_json;
 mod import;
 mod invariants;
 mod layer;
@@ -80,6 +82,10 @@ pub use error::{BlockError, EngineError, SystemError, ValidationError};
 pub use events::{EventPage, EventQuery, EventRecord};
 pub use execute::{Field, Refusal};
 pub use executed::Executed;
+#[cfg(feature = "json")]
+pub use genesis_json::{
+    GenesisJsonError, MAX_GENESIS_JSON_BYTES, genesis_from_json, genesis_to_json,
+};
 pub use import::{ImportError, ImportedBlock};
 pub use invariants::{Invariant, InvariantViolation};
 pub use ordlane_gpu_kernels as gpu_kernels;
