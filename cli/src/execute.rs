@@ -21,7 +21,8 @@ pub(crate) struct Args {
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// How the chain begins: needed to begin one in an empty folder, compared with one that is there
+    /// How the chain begins (JSON where the name ends in .json): needed to begin one in an empty folder, compared with
+    /// one that is there
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
     /// How many threads; by default as many as the machine runs at once

@@ -615,3 +615,57 @@ fn a_full_standard_output_is_a_failure_in_one_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
+
+#[test]
+fn errors_are_printed_as_the_published_table() {
+    let output = ordlane(&["errors"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text, include_str!("../../docs/ERRORS.md"));
+    let errors = json(&["errors", "--json"]);
+    let block = errors
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|error| error["code"] == 4002);
+    assert_eq!(block.unwrap()["name"], "UnknownParent");
+    assert_eq!(block.unwrap()["class"], "block");
+}
+
+#[test]
+fn a_genesis_in_json_is_that_of_its_binary_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (source, binary) = (path("genesis.json"), path("genesis.bin"));
+    let (_, rest) = include_str!("../../docs/GENESIS.md")
+        .split_once("```json\n")
+        .unwrap();
+    let document = rest.split_once("```").unwrap().0;
+    fs::write(&source, document).unwrap();
+    let described = json(&["genesis", &source, "--out", &binary, "--json"]);
+    assert_eq!(described["chain_id"], "7");
+    assert_eq!(described["accounts"], 2);
+    assert_eq!(described["total_supply"], "1000000000000000000000000000");
+    assert_eq!(json(&["genesis", &binary, "--json"]), described);
+    // What is there is never overwritten.
+    assert!(failure(&["genesis", &source, "--out", &binary], 1).contains("cannot write"));
+
+    let wrong = document.replace("\"balance\": \"1\"", "\"balance\": \"2\"");
+    fs::write(&source, wrong).unwrap();
+    let said = failure(&["genesis", &source], 1);
+    assert!(
+        said.contains("total_supply is 1000000000000000000000000000"),
+        "{said}"
+    );
+    // A block file is looked at only after the genesis.
+    let data = path("data");
+    let arguments = [
+        "execute",
+        "--data",
+        &data,
+        "--genesis",
+        &source,
+        "none.block",
+    ];
+    assert!(failure(&arguments, 1).contains("total_supply"));
+    assert!(!Path::new(&data).exists());
+}
