@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use ordlane::{
-    Backend, Engine,
+    Backend, Engine, MAX_GENESIS_JSON_BYTES, genesis_from_json,
     primitives::{
         Genesis, codec,
         limits::{MAX_BLOCK_BYTES, MAX_GENESIS_BYTES},
@@ -172,8 +172,16 @@ pub(crate) fn is_absent_or_empty(folder: &Path) -> anyhow::Result<bool> {
     Ok(entries.next().is_none())
 }
 
-/// Reads a genesis file.
+/// Reads a genesis file: JSON where its name ends in `.json`, else the binary form.
 pub(crate) fn read_genesis(path: &Path) -> anyhow::Result<Genesis> {
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "json")
+    {
+        let bytes = read_bounded(path, MAX_GENESIS_JSON_BYTES)?;
+        return genesis_from_json(&bytes)
+            .with_context(|| format!("{} is not a genesis", path.display()));
+    }
     let bytes = read_bounded(path, MAX_GENESIS_BYTES)?;
     codec::decode(&bytes).with_context(|| format!("{} is not a genesis", path.display()))
 }

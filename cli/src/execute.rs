@@ -21,7 +21,8 @@ pub(crate) struct Args {
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// How the chain begins: needed to begin one in an empty folder, compared with one that is there
+    /// How the chain begins (JSON where the name ends in .json): needed to begin one in an empty folder, compared with
+    /// one that is there
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
     /// How many threads; by default as many as the machine runs at once
@@ -44,16 +45,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// The result. The keys are stable.
-#[derive(Debug, Serialize)]
-struct ExecuteJson {
-    blocks: Vec<BlockJson>,
-    verify_backend: String,
-    hash_backend: String,
-    /// The adapter of the GPU, if it did any of the work.
-    gpu_adapter: Option<String>,
-}
-
+/// What is printed of each block. The keys are stable.
 #[derive(Debug, Serialize)]
 struct BlockJson {
     file: String,
@@ -151,12 +143,7 @@ fn block_json(path: &Path, block: &ImportedBlock) -> BlockJson {
 
 fn print(done: Vec<BlockJson>, backends: Backends, json: bool) -> anyhow::Result<()> {
     if json {
-        return report::print_json(&ExecuteJson {
-            blocks: done,
-            verify_backend: backends.verify,
-            hash_backend: backends.hash,
-            gpu_adapter: backends.adapter,
-        });
+        return report::print_json(&done);
     }
     let row = |block: BlockJson| {
         [

@@ -9,8 +9,10 @@ mod completions;
 mod data_dir;
 mod db;
 mod demo;
+mod errors;
 mod execute;
 mod fsck;
+mod genesis;
 mod gpu;
 mod inspect;
 mod proof_json;
@@ -58,6 +60,8 @@ enum Command {
     Snapshot(snapshot::Args),
     Fsck(fsck::Args),
     Gpu(gpu::Args),
+    Genesis(genesis::Args),
+    Errors(errors::Args),
     Completions(completions::Args),
 }
 
@@ -86,6 +90,8 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::run(&args),
         Command::Fsck(args) => return fsck::run(&args),
         Command::Gpu(args) => gpu::run(&args),
+        Command::Genesis(args) => genesis::run(&args),
+        Command::Errors(args) => errors::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match outcome {

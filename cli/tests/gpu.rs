@@ -52,9 +52,7 @@ fn works_on_a_chain(folder: &Path, chain: &str, backend: &str) -> (Vec<Value>, V
     ];
     let [executed, others @ ..] = &done;
     let roots = others.iter().map(|done| done["state_root"].clone());
-    let roots = [executed["blocks"][0]["state_root"].clone()]
-        .into_iter()
-        .chain(roots);
+    let roots = [executed[0]["state_root"].clone()].into_iter().chain(roots);
     let who = done.iter().map(|done| done["hash_backend"].clone());
     let adapters: Vec<Value> = done
         .iter()

@@ -122,7 +122,7 @@ fn a_chain_goes_on_in_another_folder_from_its_snapshot() {
             next,
             "--json",
         ]);
-        assert_eq!(done["blocks"][0]["height"], 4);
+        assert_eq!(done[0]["height"], 4);
         there = json(&["inspect", "--data", chain, "tip", "--json"]);
     }
     let longer = json(&["inspect", "--data", text(&blocks), "tip", "--json"]);

@@ -6,8 +6,8 @@
 //! - [`SystemError`]: the operator. The handle is poisoned where a write failed; the store is at its last durable block.
 
 use ordlane_primitives::{
-    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorCode, Gas, GasPrice, GenesisError,
-    Nonce, TimestampMs, TxId, codec::DecodeError,
+    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorClass, ErrorCode, Gas, GasPrice,
+    GenesisError, Nonce, TimestampMs, TxId, codec::DecodeError,
 };
 use ordlane_state::StateError;
 
@@ -26,12 +26,12 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// The stable code, where the error has one; block errors about a header have none.
+    /// The stable code.
     #[must_use]
-    pub fn code(&self) -> Option<ErrorCode> {
+    pub fn code(&self) -> ErrorCode {
         match self {
             Self::Block(error) => error.code(),
-            Self::System(error) => Some(error.code()),
+            Self::System(error) => error.code(),
         }
     }
 }
@@ -295,15 +295,34 @@ pub enum BlockError {
 }
 
 impl BlockError {
-    /// The stable code, where the error has one.
+    /// The stable code. An invalid transaction gives that of its own error. The proposer's authorisation gives that of
+    /// what is wrong with it (a signature that does not verify, a weak key, a signer that is another), and
+    /// [`ErrorCode::ProposerAuth`] where that is no error of validation.
     #[must_use]
-    pub const fn code(&self) -> Option<ErrorCode> {
+    pub const fn code(&self) -> ErrorCode {
         match self {
-            Self::InvalidTransaction { source, .. } => Some(source.code()),
-            Self::ProposerAuth { code } => Some(*code),
-            Self::Invariant(_) => Some(ErrorCode::StateInvariantViolation),
-            Self::Panicked { .. } => Some(ErrorCode::RuntimePanic),
-            _ => None,
+            Self::Decode(_) => ErrorCode::MalformedBlock,
+            Self::UnknownParent { .. } => ErrorCode::UnknownParent,
+            Self::StaleParent { .. } => ErrorCode::StaleParent,
+            Self::NotOnTip { .. } => ErrorCode::NotOnTip,
+            Self::TooManyExecuted { .. } => ErrorCode::TooManyExecuted,
+            Self::ProposerAuth { code } => match code.class() {
+                ErrorClass::Validation => *code,
+                _ => ErrorCode::ProposerAuth,
+            },
+            Self::Unauthorised { .. } => ErrorCode::ProposerAuth,
+            Self::WrongProposer { .. } => ErrorCode::WrongProposer,
+            Self::KnownInvalid { .. } => ErrorCode::KnownInvalid,
+            Self::Timestamp { .. } => ErrorCode::TimestampNotAbove,
+            Self::TimestampTooFar { .. } => ErrorCode::TimestampTooFar,
+            Self::NoHeight { .. } => ErrorCode::NoHeight,
+            Self::Header { .. } => ErrorCode::HeaderMismatch,
+            Self::TooManyTransactions { .. } => ErrorCode::TooManyTransactions,
+            Self::TooManyBytes { .. } => ErrorCode::TooManyBytes,
+            Self::InvalidTransaction { source, .. } => source.code(),
+            Self::GasLimit { .. } => ErrorCode::BlockGasLimit,
+            Self::Invariant(_) => ErrorCode::StateInvariantViolation,
+            Self::Panicked { .. } => ErrorCode::RuntimePanic,
         }
     }
 }

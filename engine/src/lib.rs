@@ -57,6 +57,8 @@ mod execute;
 mod executed;
 mod fees;
 mod fork;
+#[cfg(feature = "json")]
+mod genesis_json;
 mod import;
 mod invariants;
 mod layer;
@@ -89,6 +91,10 @@ pub use execute::{Field, Refusal};
 pub use executed::Executed;
 pub use fees::{FeeQuery, FeeRecommendation, MAX_FEE_BLOCKS};
 pub use fork::{Finalized, ForkChoice, ForkError, ForkTree, Inserted, Reorg, TotalWeight};
+#[cfg(feature = "json")]
+pub use genesis_json::{
+    GenesisJsonError, MAX_GENESIS_JSON_BYTES, genesis_from_json, genesis_to_json,
+};
 pub use import::{ImportError, ImportedBlock};
 pub use invariants::{Invariant, InvariantViolation};
 pub use ordlane_gpu_kernels as gpu_kernels;

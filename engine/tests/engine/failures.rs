@@ -91,7 +91,7 @@ fn a_read_that_fails_stops_the_block_and_is_no_receipt() {
         let error = engine
             .execute(&parent.hash, &context(&block), &block.txs)
             .unwrap_err();
-        assert_eq!(error.code(), Some(ErrorCode::ResourceExhausted));
+        assert_eq!(error.code(), ErrorCode::ResourceExhausted);
         assert!(matches!(system(error), StateError::Exhausted { .. }));
         let error = engine
             .build_block(&parent.hash, &context(&block), &block.txs)

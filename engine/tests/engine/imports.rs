@@ -58,11 +58,7 @@ fn an_honest_block_is_imported_with_its_signature() {
     let proposer = SigningKey::from_seed([7; 32]);
     block.proposer_auth = Some(proposer.sign_header(&block.header));
     let error = setup.import(&block).unwrap_err();
-    assert_eq!(
-        error.code(),
-        Some(ErrorCode::SignerMismatch),
-        "somebody else's"
-    );
+    assert_eq!(error.code(), ErrorCode::SignerMismatch, "somebody else's");
 
     let context = BlockContext::new(TimestampMs(1_800_000_000_000), proposer.address());
     let parent = setup.maker.durable_head().hash;
@@ -78,7 +74,7 @@ fn an_honest_block_is_imported_with_its_signature() {
     }
     assert_eq!(forged.hash(), block.hash());
     let error = setup.import(&forged).unwrap_err();
-    assert_eq!(error.code(), Some(ErrorCode::InvalidSignature), "forged");
+    assert_eq!(error.code(), ErrorCode::InvalidSignature, "forged");
     let executed = setup.import(&block).unwrap();
     assert_eq!(*executed.block(), block);
     setup.importer.commit(executed).unwrap();
@@ -178,7 +174,7 @@ fn a_swapped_signature_is_refused_and_the_honest_block_still_accepted() {
     let error = setup
         .import(&with_transactions(&setup, transactions))
         .unwrap_err();
-    assert_eq!(error.code(), Some(ErrorCode::InvalidSignature));
+    assert_eq!(error.code(), ErrorCode::InvalidSignature);
     setup.import(&setup.block).unwrap();
 }
 
@@ -196,7 +192,7 @@ fn a_block_with_an_invalid_transaction_is_refused_and_names_it() {
         matches!(error, BlockError::InvalidTransaction { index, .. } if index >= at),
         "{error}"
     );
-    assert_eq!(error.code(), Some(ErrorCode::InvalidNonce));
+    assert_eq!(error.code(), ErrorCode::InvalidNonce);
 
     // A transaction twice: the second has an old nonce.
     let mut transactions = setup.block.transactions.clone();

@@ -105,7 +105,7 @@ fn a_balance_that_nobody_paid_ends_the_epoch_with_an_invalid_block() {
             assert_eq!(violation.height.0 % EPOCH, 0);
             assert_eq!(
                 EngineError::from(error).code(),
-                Some(ErrorCode::StateInvariantViolation)
+                ErrorCode::StateInvariantViolation
             );
 
             alter(&storage, &victim, -1);
