@@ -53,8 +53,8 @@ fn works_on_a_chain(folder: &Path, chain: &str, backend: &str) -> (Vec<Value>, V
     let [executed, others @ ..] = &done;
     let roots = others.iter().map(|done| done["state_root"].clone());
     let roots = [executed[0]["state_root"].clone()].into_iter().chain(roots);
-    let who = done.iter().map(|done| done["hash_backend"].clone());
-    let adapters: Vec<Value> = done
+    let who = others.iter().map(|done| done["hash_backend"].clone());
+    let adapters: Vec<Value> = others
         .iter()
         .map(|done| done["gpu_adapter"].clone())
         .collect();
