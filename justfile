@@ -32,9 +32,10 @@ loom:
 shuttle:
     RUSTFLAGS="--cfg shuttle" cargo test --locked --release -p ordlane-scheduler --lib --target-dir target/shuttle proofs
 
-# A million mutated transactions through decode, admit and verify, and through decode alone; a million flips of proofs
+# A million mutated transactions through decode, admit and verify, and through decode alone; a hundred thousand changed
+# blocks and as many replays; a million flips of proofs
 mutations:
-    cargo test --locked --release -p ordlane --test engine mutated -- --nocapture
+    cargo test --locked --release -p ordlane --test engine -- mutated replays --nocapture
     cargo test --locked --release -p ordlane-testkit --test decode
     cargo test --locked --release -p ordlane-state --test state multi -- --ignored --nocapture
 
