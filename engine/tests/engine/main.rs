@@ -23,6 +23,7 @@ mod golden;
 mod import_many;
 mod imports;
 mod in_rayon;
+mod matrix;
 mod mutated;
 mod mutated_blocks;
 mod questions;
