@@ -162,14 +162,14 @@ fn the_refund_of_a_delete_is_taken_back() {
 fn a_signature_beyond_the_first_costs_3_000() {
     let mut signers = [1, 2, 3].map(|seed| SigningKey::from_seed([seed; 32]));
     signers.sort_by_key(SigningKey::public_key);
-    let keys = signers.iter().map(SigningKey::public_key).collect();
-    let policy = MultiPolicy::new(1, keys).unwrap();
     for count in 1..=3_u8 {
+        let keys = signers.iter().map(SigningKey::public_key).collect();
+        let policy = MultiPolicy::new(count, keys).unwrap();
         let signatures = (0..count).map(|index| IndexedSignature {
             index,
             signature: signers[usize::from(index)].sign(b"anything"),
         });
-        let auth = Auth::multi(policy.clone(), signatures.collect()).unwrap();
+        let auth = Auth::multi(policy, signatures.collect()).unwrap();
         let further = u64::from(count - 1);
         let expected = Gas(21_000 + further * 3_000);
         assert_eq!(V1.intrinsic(&transfer(&[]), &auth), expected);
