@@ -225,23 +225,33 @@ impl ForkTree {
             .find(|hash| self.invalid.has(hash));
         let outcome = match known {
             Some(hash) => Err(BlockError::KnownInvalid { hash }.into()),
-            None => self.engine.import(block, decode, bound),
+            None => self
+                .stands(&claimed.parent)
+                .and_then(|()| self.engine.import(block, decode, bound)),
         };
         match outcome {
-            Ok(executed) => Ok(self.add(executed)),
-            Err(EngineError::System(error)) => Err(error.into()),
-            Err(EngineError::Block(error)) => {
-                let rejected = Box::new(BlockRejected::new(Some(claimed), error));
-                if rejected.verdict == Verdict::Invalid {
+            Ok(executed) => self.add(executed),
+            Err(error) => {
+                let error = refused(claimed, error);
+                if let ForkError::Rejected(rejected) = &error
+                    && rejected.verdict == Verdict::Invalid
+                {
                     self.invalid.add(claimed.hash);
                 }
-                Err(rejected.into())
+                Err(error)
             }
         }
     }
 
     /// Puts a block in that this engine has executed or built.
-    pub fn add(&mut self, executed: Executed) -> Inserted {
+    ///
+    /// # Errors
+    /// [`ForkError::Rejected`] when it stands neither on the durable block nor on one in the tree; [`ForkError::System`]
+    /// when the store fails.
+    pub fn add(&mut self, executed: Executed) -> Result<Inserted, ForkError> {
+        let claimed = ClaimedBlock::of(executed.block());
+        self.stands(&claimed.parent)
+            .map_err(|error| refused(claimed, error))?;
         let head = executed.head();
         let was_known = self.nodes.contains_key(&head.hash);
         if !was_known {
@@ -251,11 +261,28 @@ impl ForkTree {
             let weight = weight.saturating_add(own);
             self.nodes.insert(head.hash, Node { executed, weight });
         }
-        Inserted {
+        Ok(Inserted {
             head,
             was_known,
             reorg: self.choose(|_| true),
+        })
+    }
+
+    /// Checks that a block on this parent would stand in the tree: others may hold executed blocks that are not in it.
+    fn stands(&self, parent: &BlockHash) -> Result<(), EngineError> {
+        let durable = self.engine.durable_head().hash;
+        if *parent == durable || self.nodes.contains_key(parent) {
+            return Ok(());
         }
+        Err(self.engine.no_parent(parent, &durable)?.into())
+    }
+
+    /// A block and all that stands on it.
+    fn branch(&self, hash: &BlockHash) -> HashSet<BlockHash> {
+        let tips = self.nodes.keys();
+        tips.filter(|tip| self.path(tip).contains(hash))
+            .copied()
+            .collect()
     }
 
     /// Makes a block and all below it durable, and drops every block that does not stand on it. If the best chain is among
@@ -270,12 +297,7 @@ impl ForkTree {
             return Err(ForkError::Unknown { hash: *hash });
         };
         self.finalized = last.weight;
-        let standing: HashSet<BlockHash> = self
-            .nodes
-            .keys()
-            .filter(|tip| self.path(tip).contains(hash))
-            .copied()
-            .collect();
+        let standing = self.branch(hash);
         let reorg = self.choose(|hash| standing.contains(hash));
         let outcome = self.commit_all(path);
         self.nodes
@@ -296,25 +318,15 @@ impl ForkTree {
                 continue;
             };
             let claimed = ClaimedBlock::of(node.executed.block());
-            match self.engine.commit(node.executed) {
-                Ok(block) => committed.push(block),
-                Err(EngineError::System(error)) => return Err(error.into()),
-                Err(EngineError::Block(error)) => {
-                    return Err(Box::new(BlockRejected::new(Some(claimed), error)).into());
-                }
-            }
+            let block = self.engine.commit(node.executed);
+            committed.push(block.map_err(|error| refused(claimed, error))?);
         }
         Ok(committed)
     }
 
     /// Drops a block and all that stands on it, to make room. They may be put in again.
     pub fn drop_branch(&mut self, hash: &BlockHash) -> Option<Reorg> {
-        let branch: HashSet<BlockHash> = self
-            .nodes
-            .keys()
-            .filter(|tip| self.path(tip).contains(hash))
-            .copied()
-            .collect();
+        let branch = self.branch(hash);
         let reorg = self.choose(|hash| !branch.contains(hash));
         self.nodes.retain(|hash, _| !branch.contains(hash));
         reorg
@@ -367,6 +379,14 @@ impl ForkTree {
         };
         self.best = best;
         Some(reorg)
+    }
+}
+
+/// What is said of a block that the engine refuses.
+fn refused(claimed: ClaimedBlock, error: EngineError) -> ForkError {
+    match error {
+        EngineError::System(error) => error.into(),
+        EngineError::Block(error) => Box::new(BlockRejected::new(Some(claimed), error)).into(),
     }
 }
 

@@ -272,6 +272,37 @@ fn a_block_that_comes_too_early_may_come_again() {
 }
 
 #[test]
+fn a_block_on_one_that_is_not_in_the_tree_is_not_put_in() {
+    let genesis = genesis();
+    let engine = Arc::new(engine(&genesis, 1));
+    let mut forks = ForkTree::new(Arc::clone(&engine), Box::new(TotalWeight::default()));
+    let root = forks.best();
+    let execute = |parent: &BlockHash, seconds: u64| {
+        let context = BlockContext::new(TimestampMs(seconds * 1_000 + FIRST), Address::ZERO);
+        engine.execute(parent, &context, &[]).unwrap()
+    };
+    // The engine knows it, since somebody holds it; the tree does not.
+    let held = execute(&root.hash, 1);
+    let above = execute(&held.hash(), 2);
+    let again = above.block().clone();
+    let needed = held.hash();
+    for error in [
+        forks.add(above).unwrap_err(),
+        forks.insert(&codec::encode(&again), None).unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, ForkError::Rejected(rejected)
+                if rejected.verdict == Verdict::NeedsParent(needed)),
+            "{error:?}"
+        );
+    }
+    assert!(forks.is_empty());
+    forks.add(held).unwrap();
+    insert(&mut forks, &again);
+    assert_eq!(forks.finalize(&again.hash()).unwrap().committed.len(), 2);
+}
+
+#[test]
 fn where_there_is_no_room_something_must_become_final_or_go() {
     let genesis = genesis();
     let (mut maker, mut forks) = (Maker::new(&genesis), tree(&genesis));
