@@ -161,36 +161,18 @@ pub(crate) fn run_plan(
     cpu: &CpuCosts,
     hasher: Hasher,
 ) -> Option<Vec<Hash>> {
-    let items = plan.len();
-    let units = u64::try_from(items).unwrap_or(u64::MAX);
-    if !takes_plan(items, gpu, policy, cpu) {
+    if !takes_plan(plan.len(), gpu, policy, cpu) {
         return None;
     }
-    let (outcome, time) = clock::timed(|| {
-        let ticket = gpu.submit(Work::Levels(plan.clone()))?;
-        gpu.wait(&ticket, Kind::Levels, items)
-    });
-    let Ok(Answer::Digests(digests)) = outcome else {
-        return None;
+    let is_right = |slots: &[usize], digests: &[Hash]| {
+        let own = hasher.hash_pairs_here(&plan.filled(slots, digests));
+        own.len() == slots.len()
+            && slots.iter().zip(own).all(|(slot, digest)| {
+                let marked = plan.links().get(*slot).map(|link| link.mark(digest));
+                marked.as_ref() == digests.get(*slot)
+            })
     };
-    if digests.len() != items {
-        gpu.quarantine(&Fault::Malformed);
-        return None;
-    }
-    let slots = sample(&(0..items).collect::<Vec<_>>());
-    let messages = plan.filled(&slots, &digests);
-    let own = hasher.hash_pairs_here(&messages);
-    let is_right = own.len() == slots.len()
-        && slots.iter().zip(own).all(|(slot, digest)| {
-            let marked = plan.links().get(*slot).map(|link| link.mark(digest));
-            marked.as_ref() == digests.get(*slot)
-        });
-    if !is_right {
-        gpu.quarantine(&"a digest of a plan is wrong");
-        return None;
-    }
-    gpu.saw(Kind::Levels, units, time);
-    (gpu.health().state() != GpuState::Quarantined).then_some(digests)
+    run_whole(gpu, Work::Levels(plan.clone()), plan.len(), is_right)
 }
 
 /// A level of a list that the GPU has computed above these leaves, and how many nodes it took; if that is worth it and
@@ -203,38 +185,49 @@ pub(crate) fn run_list(
     hasher: Hasher,
 ) -> Option<(Vec<Hash>, usize)> {
     let items = list::above(leaves.len());
-    let units = u64::try_from(items).unwrap_or(u64::MAX);
     if !takes_plan(items, gpu, policy, cpu) {
         return None;
     }
+    let is_right = |numbers: &[usize], above: &[Hash]| {
+        numbers
+            .iter()
+            .all(|number| match list::below(leaves, above, *number) {
+                Some(Below::Pair(message)) => {
+                    hasher.hash_pairs_here(&[message]).first() == above.get(*number)
+                }
+                Some(Below::Alone(child)) => Some(&child) == above.get(*number),
+                None => false,
+            })
+    };
+    let above = run_whole(gpu, Work::List(leaves.to_vec()), items, is_right)?;
+    Some((list::top(leaves.len(), &above)?, items))
+}
+
+/// The digests of work that cannot be split, if it works. `is_right` compares those with these numbers.
+fn run_whole(
+    gpu: &Gpu,
+    work: Work,
+    items: usize,
+    is_right: impl FnOnce(&[usize], &[Hash]) -> bool,
+) -> Option<Vec<Hash>> {
     let (outcome, time) = clock::timed(|| {
-        let ticket = gpu.submit(Work::List(leaves.to_vec()))?;
+        let ticket = gpu.submit(work)?;
         gpu.wait(&ticket, Kind::Levels, items)
     });
-    let Ok(Answer::Digests(above)) = outcome else {
+    let Ok(Answer::Digests(digests)) = outcome else {
         return None;
     };
-    if above.len() != items {
+    if digests.len() != items {
         gpu.quarantine(&Fault::Malformed);
         return None;
     }
     let numbers = sample(&(0..items).collect::<Vec<_>>());
-    let is_right = |number: &usize| match list::below(leaves, &above, *number) {
-        Some(Below::Pair(message)) => {
-            hasher.hash_pairs_here(&[message]).first() == above.get(*number)
-        }
-        Some(Below::Alone(child)) => Some(&child) == above.get(*number),
-        None => false,
-    };
-    if !numbers.iter().all(is_right) {
-        gpu.quarantine(&"a node of a list is wrong");
+    if !is_right(&numbers, &digests) {
+        gpu.quarantine(&"a digest of a plan or a list is wrong");
         return None;
     }
-    gpu.saw(Kind::Levels, units, time);
-    if gpu.health().state() == GpuState::Quarantined {
-        return None;
-    }
-    Some((list::top(leaves.len(), &above)?, items))
+    gpu.saw(Kind::Levels, u64::try_from(items).unwrap_or(u64::MAX), time);
+    (gpu.health().state() != GpuState::Quarantined).then_some(digests)
 }
 
 /// What is left of the GPU's range.

@@ -71,17 +71,22 @@ fn on_gpu(radix: GpuRadix, sets: impl FnOnce(&[Dispatcher])) {
     println!("{}: {usage:?}", radix.name());
 }
 
+/// The sets in which it does not matter where a signature lies in a batch.
+fn of_single_signatures(who: &[Dispatcher]) {
+    sets::published_vectors(who);
+    sets::small_order(who);
+    sets::mixed_order(who);
+    sets::s_plus_order(who);
+    sets::flipped_bits(who);
+    sets::message_lengths(who);
+    sets::arbitrary_bytes(who);
+}
+
 #[test]
 fn signatures_of_every_set_in_words_of_64_bits() {
     on_gpu(GpuRadix::U64, |who| {
-        sets::published_vectors(who);
-        sets::small_order(who);
-        sets::mixed_order(who);
-        sets::s_plus_order(who);
-        sets::flipped_bits(who);
-        sets::message_lengths(who);
+        of_single_signatures(who);
         sets::arrangements(who, 256);
-        sets::arbitrary_bytes(who);
     });
 }
 
@@ -107,13 +112,7 @@ fn hashes_of_every_set() {
 #[test]
 fn signatures_of_the_sets_of_points_in_words_of_32_bits() {
     on_gpu(GpuRadix::U32, |who| {
-        sets::published_vectors(who);
-        sets::small_order(who);
-        sets::mixed_order(who);
-        sets::s_plus_order(who);
-        sets::flipped_bits(who);
-        sets::message_lengths(who);
-        sets::arbitrary_bytes(who);
+        of_single_signatures(who);
         programs::corpus(who);
     });
 }
