@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use ordlane_primitives::{Account, Address, Amount, Block, BlockHeight, RawKey, TxId, codec};
+use ordlane_primitives::{Account, Address, Amount, Block, BlockHeight, RawKey, TxId};
 use ordlane_state::{Change, StateDiff, StateStore};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     admit::Rules,
     execute::{AccountWrites, OnInvalid, ParentState, RawState, Runner, Transition},
     run, seal,
+    stored::decoded,
     verify::Verified,
 };
 
@@ -272,11 +273,7 @@ impl RawState for Partial<'_> {
 }
 
 fn account(bytes: Option<&[u8]>) -> Result<Option<Account>, SystemError> {
-    let decoded = bytes.map(codec::decode).transpose();
-    decoded.map_err(|source| SystemError::Corrupt {
-        what: "account",
-        source: Some(source),
-    })
+    bytes.map(|bytes| decoded("account", bytes)).transpose()
 }
 
 /// A durable block was executed before, so whatever it does otherwise now is a fault of the store.

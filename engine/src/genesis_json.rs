@@ -46,6 +46,9 @@ pub enum GenesisJsonError {
         /// How many there are.
         count: usize,
     },
+    /// The document says well what cannot be.
+    #[error("no chain can begin like this")]
+    Genesis(#[from] GenesisError),
     /// The stated supply is not the sum of all balances.
     #[error("total_supply is {stated}, the balances together are {sum}")]
     WrongSupply {
@@ -54,9 +57,6 @@ pub enum GenesisJsonError {
         /// All balances together.
         sum: Amount,
     },
-    /// The document says well what cannot be.
-    #[error("no chain can begin like this")]
-    Genesis(#[from] GenesisError),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,10 +5,10 @@
 
 use core::{fmt, ops::ControlFlow};
 
-use ordlane_primitives::{Account, Amount, BlockHeight, FeeRule, RawKey, codec};
+use ordlane_primitives::{Account, Amount, BlockHeight, FeeRule, RawKey};
 use ordlane_state::{Change, StateStore};
 
-use crate::{EngineError, SystemError, admit::Rules};
+use crate::{EngineError, SystemError, admit::Rules, stored::decoded};
 
 /// Something that holds of the state after every block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,13 +197,7 @@ impl Sums {
 }
 
 fn account(bytes: Option<&[u8]>) -> Result<Account, SystemError> {
-    let Some(bytes) = bytes else {
-        return Ok(Account::default());
-    };
-    codec::decode(bytes).map_err(|source| SystemError::Corrupt {
-        what: "account",
-        source: Some(source),
-    })
+    bytes.map_or_else(|| Ok(Account::default()), |bytes| decoded("account", bytes))
 }
 
 fn violated(

@@ -71,6 +71,7 @@ mod seal;
 mod slot;
 mod snapshot;
 mod stages;
+mod stored;
 mod submit;
 mod subscribe;
 mod trace;

@@ -1,9 +1,9 @@
 //! Stage 7: proofs about the durable state, for those who have nothing but a root.
 
-use ordlane_primitives::{Account, Address, RawKey, codec, proof::AccountProof};
+use ordlane_primitives::{Account, Address, RawKey, proof::AccountProof};
 use ordlane_state::Proven;
 
-use crate::{Engine, EngineError, Head, SystemError};
+use crate::{Engine, EngineError, Head, SystemError, stored::decoded};
 
 impl Engine {
     /// What the durable state says of an account, present or absent, with the proof of it. It verifies against the
@@ -35,10 +35,7 @@ impl Engine {
         };
         let account = match value {
             None => Account::default(),
-            Some(bytes) => codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
-                what: "account",
-                source: Some(source),
-            })?,
+            Some(bytes) => decoded("account", &bytes)?,
         };
         let proof = AccountProof {
             address: *address,

@@ -2,12 +2,12 @@
 
 use ordlane_primitives::{
     Account, Address, Block, BlockHash, BlockHeader, BlockHeight, ChainParams, RawKey, Receipt,
-    Receipts, Transaction, TxId, codec,
+    Receipts, Transaction, TxId,
 };
 
 use ordlane_state::{ReverseDiff, StateStore};
 
-use crate::{Engine, EngineError, Executed, Head, SystemError};
+use crate::{Engine, EngineError, Executed, Head, SystemError, stored::decoded};
 
 /// The state after one block. It holds nothing back: once another block has been committed in its place or on top of
 /// it, its questions are answered with an error.
@@ -117,7 +117,7 @@ impl Engine {
             .state
             .value(&RawKey::params())?
             .ok_or(SystemError::Corrupt { what, source: None })?;
-        decoded(what, &bytes)
+        Ok(decoded(what, &bytes)?)
     }
 
     /// The account at an address after the durable block at a height; one that was absent is all default.
@@ -135,7 +135,7 @@ impl Engine {
         let found = self.store.read_at(height, key.as_bytes());
         found.map_err(SystemError::from)?.map_or_else(
             || Ok(Account::default()),
-            |bytes| decoded("account", &bytes),
+            |bytes| Ok(decoded("account", &bytes)?),
         )
     }
 
@@ -159,7 +159,7 @@ impl Engine {
     /// [`SystemError`] when the store fails, holds something else, or has pruned the block.
     pub fn block(&self, height: BlockHeight) -> Result<Option<Block>, EngineError> {
         let bytes = self.store.block_bytes(height).map_err(SystemError::from)?;
-        bytes.map(|bytes| decoded("block", &bytes)).transpose()
+        Ok(bytes.map(|bytes| decoded("block", &bytes)).transpose()?)
     }
 
     /// The durable block with a hash.
@@ -251,14 +251,4 @@ pub(crate) fn receipts_at(
         return Ok(None);
     };
     Ok(Some(decoded::<Receipts>("receipts", &bytes)?.into_vec()))
-}
-
-fn decoded<T: codec::Canonical>(what: &'static str, bytes: &[u8]) -> Result<T, EngineError> {
-    codec::decode(bytes).map_err(|source| {
-        SystemError::Corrupt {
-            what,
-            source: Some(source),
-        }
-        .into()
-    })
 }

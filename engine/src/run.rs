@@ -1,9 +1,7 @@
 //! Stages 1 to 4 in their order, over any state: what a block needs of an engine before it is sealed.
 
 use ordlane_gpu_kernels::Dispatcher;
-use ordlane_primitives::{
-    BlockHeader, BlockHeight, ChainParams, RawKey, TimestampMs, TxBytes, codec,
-};
+use ordlane_primitives::{BlockHeader, BlockHeight, ChainParams, RawKey, TimestampMs, TxBytes};
 
 use crate::{
     BlockError, EngineError, Stages, SystemError, ValidationError,
@@ -11,6 +9,7 @@ use crate::{
     decode::Decoded,
     execute::{self, OnInvalid, ParentState, Ran, Refusal, Runner, Transition},
     stages::Stopwatch,
+    stored::decoded,
     verify::{Verified, verify},
 };
 
@@ -55,10 +54,7 @@ pub(crate) fn rules_above(
     let bytes = state
         .value(&RawKey::params())?
         .ok_or(SystemError::Corrupt { what, source: None })?;
-    let params: ChainParams = codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
-        what,
-        source: Some(source),
-    })?;
+    let params: ChainParams = decoded(what, &bytes)?;
     let schedule = params.schedule().map_err(SystemError::Genesis)?;
     Ok(Rules {
         params,

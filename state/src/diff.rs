@@ -5,7 +5,7 @@
 //! - `a.then(b)` changes what `a` and then `b` change; a diff and its reverse undo each other.
 //!
 //! Values are absolute, not differences of amounts: a diff fits the one state that its old values are in, and says so of
-//! any other. Source: seed 001, section 5.4.
+//! any other. Source: seed specification, section 5.4.
 
 use std::{cmp::Ordering, collections::BTreeMap, iter::Peekable};
 

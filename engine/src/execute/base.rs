@@ -12,11 +12,11 @@ use std::{
 };
 
 use foldhash::quality::RandomState;
-use ordlane_primitives::{Account, Address, RawKey, codec};
+use ordlane_primitives::{Account, Address, RawKey};
 use ordlane_scheduler::Base;
 
 use super::{Field, FieldValue};
-use crate::{EngineError, SystemError, changes::Changes};
+use crate::{EngineError, SystemError, changes::Changes, stored::decoded};
 
 /// Accounts are remembered in so many parts, each with a lock of its own.
 const PARTS: usize = 64;
@@ -93,11 +93,7 @@ impl<'a> ParentState<'a> {
         let Some(bytes) = self.value(&RawKey::account(address))? else {
             return Ok(None);
         };
-        let account: Account = codec::decode(&bytes).map_err(|source| SystemError::Corrupt {
-            what: "account",
-            source: Some(source),
-        })?;
-        Ok(Some(account))
+        decoded("account", &bytes).map(Some)
     }
 }
 

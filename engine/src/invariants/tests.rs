@@ -1,5 +1,5 @@
 use ordlane_primitives::{
-    Account, Address, Amount, BlockHeight, ChainId, ChainParams, Nonce, RawKey,
+    Account, Address, Amount, BlockHeight, ChainId, ChainParams, Nonce, RawKey, codec,
 };
 
 use super::*;
