@@ -2,8 +2,10 @@
 //!
 //! Blocks are made once and written to files. From those bytes a parallel and a sequential engine, each with a store of
 //! its own on disk, execute and commit every block, one engine after the other; then everything that they hold is compared.
+//! The parallel one overlaps the stages of neighbouring blocks, the sequential one does one thing after another.
 
 mod chains;
+mod fork;
 mod make;
 mod summary;
 mod trace_file;
@@ -20,14 +22,22 @@ use std::{
 use anyhow::{Context as _, bail};
 use ordlane::primitives::Address;
 use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
+use serde::Serialize;
 
-use self::{chains::Chains, summary::Summary, trace_file::TraceFile};
+use self::{
+    chains::Chains,
+    make::{FORK_BLOCKS, Maker},
+    summary::{Asked, Found, Summary},
+    trace_file::TraceFile,
+};
 use crate::{
     backend::BackendArg,
     data_dir::{self, Cache},
     report,
 };
 
+/// The share of plain transfers that fail, unless the user says otherwise.
+const FAILING_PER_MILLION: u32 = 50_000;
 /// Most threads that may be asked for.
 const MAX_THREADS: usize = 1024;
 
@@ -49,9 +59,12 @@ pub(crate) struct Args {
     /// Choose accounts by Zipf's law with this exponent, instead of evenly
     #[arg(long, value_name = "S")]
     zipf: Option<Exponent>,
-    /// The share of transactions that fail when they run, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value = "0.05")]
-    failing: Share,
+    /// What the transactions are
+    #[arg(long, value_enum, default_value_t)]
+    workload: Load,
+    /// The share of transactions that fail when they run, 0 to 1; by default 0.05, and 0.2 of the full workload
+    #[arg(long, value_name = "SHARE")]
+    failing: Option<Share>,
     /// How many blocks
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     blocks: u64,
@@ -69,6 +82,18 @@ pub(crate) struct Args {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What the transactions of the demo are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Load {
+    /// Transfers between accounts of one key
+    #[default]
+    Transfers,
+    /// All that works, mixed: policies of many keys, memos, busy senders and receivers, edges; and a fork above the last
+    /// block, of which the longer side wins
+    Full,
 }
 
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
@@ -93,11 +118,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         .threads
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get));
     let mut trace = open_trace(args.trace.as_deref(), data)?;
-    let generator = workload(args).generator()?;
+    let workload = workload(args)?;
+    let failing = workload.failing;
+    let generator = workload.generator()?;
     let genesis = generator.genesis().clone();
     data_dir::write_genesis(data, &genesis)?;
 
-    let files = make::block_files(generator, data, threads, args.blocks, args.json)?;
+    let mut maker = Maker::new(generator, data, threads)?;
+    let files = maker.blocks(args.blocks, args.json)?;
+    let fork = has_fork(args).then(|| maker.fork()).transpose()?;
+    drop(maker);
     let chains = run_chains(
         args,
         data,
@@ -107,12 +137,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         &files,
         trace.as_mut(),
     )?;
+    let fork = fork.map(|files| chains.fork(&files)).transpose()?;
     if args.data.is_some() {
         chains.parallel.engine.write_pages()?;
     }
     let traced = trace.map(TraceFile::finish).transpose()?;
     let proven = chains.prove(prove_whom(&genesis))?;
-    let summary = Summary::new(args, data, threads, &chains, proven, traced)?;
+    let summary = Summary::new(
+        args,
+        data,
+        &chains,
+        Asked { threads, failing },
+        Found {
+            proven,
+            fork,
+            traced,
+        },
+    )?;
     if args.json {
         report::print_json(&summary)?
     } else {
@@ -130,17 +171,32 @@ fn open_trace(file: Option<&Path>, data: &Path) -> anyhow::Result<Option<TraceFi
     Ok(Some(TraceFile::create(file)?))
 }
 
-fn workload(args: &Args) -> Workload {
-    Workload {
+fn has_fork(args: &Args) -> bool {
+    args.workload == Load::Full
+}
+
+fn workload(args: &Args) -> anyhow::Result<Workload> {
+    let forked = if has_fork(args) { FORK_BLOCKS } else { 0 };
+    let load = match (args.workload, args.zipf) {
+        (Load::Transfers, zipf) => Workload {
+            distribution: zipf.map_or(Distribution::Uniform, Distribution::Zipf),
+            failing: Share::per_million(FAILING_PER_MILLION),
+            proposer_among_senders: true,
+            ..Workload::default()
+        },
+        (Load::Full, None) => Workload::full(),
+        (Load::Full, Some(_)) => bail!(
+            "the full workload chooses its accounts itself (hint: leave out --zipf or --workload)"
+        ),
+    };
+    Ok(Workload {
         accounts: args.accounts,
         txs_per_block: args.txs,
-        blocks: args.blocks,
-        distribution: args.zipf.map_or(Distribution::Uniform, Distribution::Zipf),
-        failing: args.failing,
-        proposer_among_senders: true,
+        blocks: args.blocks.saturating_add(forked),
+        failing: args.failing.unwrap_or(load.failing),
         seed: args.seed,
-        ..Workload::default()
-    }
+        ..load
+    })
 }
 
 fn run_chains(

@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use ordlane::{Committed, Engine, ImportedBlock};
 use serde::Serialize;
 
 use crate::{
     backend::{BackendArg, Backends},
+    block_files,
     data_dir::{self, Cache, Opening},
     report,
 };
@@ -63,8 +64,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     args.backend.await_gpu(engine.dispatcher());
     let mut done = Vec::new();
     let bar = report::progress(args.blocks.len() as u64, "executing blocks", args.json);
-    let outcome = execute(&engine, &args.blocks, |block| {
-        done.push(block);
+    let mut paths = args.blocks.iter();
+    let outcome = block_files::import(&engine, &args.blocks, |block| {
+        done.extend(paths.next().map(|path| block_json(path, block)));
         bar.inc(1);
     });
     bar.finish_and_clear();
@@ -96,34 +98,6 @@ fn open(args: &Args) -> anyhow::Result<Engine> {
             args.data.display()
         ),
         (None, _) => data_dir::open(&args.data, opening),
-    }
-}
-
-/// Takes block files into the chain, each while its neighbours are in other stages. `done` hears of those on disk.
-fn execute(
-    engine: &Engine,
-    files: &[PathBuf],
-    mut done: impl FnMut(BlockJson),
-) -> anyhow::Result<()> {
-    let context = |path: &Path| format!("cannot execute {}", path.display());
-    let mut unreadable = Ok(());
-    let blocks = files.iter().map_while(|path| {
-        let read = data_dir::read_block(path).with_context(|| context(path));
-        read.map_err(|error| unreadable = Err(error)).ok()
-    });
-    let mut paths = files.iter();
-    let imported = engine.import_blocks(blocks, |block| {
-        if let Some(path) = paths.next() {
-            done(block_json(path, block));
-        }
-    });
-    match imported {
-        Ok(_) => unreadable,
-        // It stands before a file that could not be read.
-        Err(error) => {
-            let path = files.get(error.position).map_or(Path::new(""), |path| path);
-            Err(anyhow::Error::from(*error.source).context(context(path)))
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod account_json;
 mod backend;
+mod block_files;
 mod completions;
 mod data_dir;
 mod db;

@@ -88,6 +88,10 @@ pub enum Distribution {
     /// As [`Distribution::Uniform`], but half of the candidates are hostile: invalid in every way there is, or valid at
     /// an edge.
     Hostile,
+    /// All that a block can include: an eighth is sent by a few accounts, an eighth goes to the first account, an eighth
+    /// is valid at an edge (to oneself, to the proposer, to nobody yet, of nothing, with barely enough gas, ...), and the
+    /// rest is as in [`Distribution::Uniform`].
+    Full,
 }
 
 impl Default for Workload {
@@ -109,6 +113,20 @@ impl Default for Workload {
 }
 
 impl Workload {
+    /// All that works, mixed: [`Distribution::Full`], a twentieth sent by policies of many keys, all with a memo, and a
+    /// fifth failing.
+    #[must_use]
+    pub fn full() -> Self {
+        Self {
+            distribution: Distribution::Full,
+            failing: Share::per_million(200_000),
+            multi_sig: Share::per_million(50_000),
+            memo_bytes: 24,
+            proposer_among_senders: true,
+            ..Self::default()
+        }
+    }
+
     /// Makes the accounts, with their keys, and a generator of blocks.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
 //! The two chains of the demo: one executed in parallel, one sequentially, each in a store on disk.
 
 use std::{
-    collections::VecDeque,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -9,27 +8,27 @@ use std::{
 
 use anyhow::Context as _;
 use ordlane::{
-    Backend, BlockTrace, Engine, Mode, Pending, Stages,
+    Backend, BlockTrace, Engine, Mode, Stages,
     gpu_kernels::START_TIMEOUT,
     primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
 };
 
+use super::fork::{self, ForkFiles, ForkJson};
 use crate::{
     backend::BackendArg,
+    block_files,
     data_dir::{self, Cache},
     proof_json::ProofJson,
 };
 
-/// How many blocks are submitted before the first of them is asked about. The engine itself waits earlier.
-const MAX_PENDING: usize = 16;
-
 /// One chain and how long its blocks took.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
+    /// Whether neighbouring blocks are in different stages at once.
+    overlaps: bool,
     pub(crate) stages: Stages,
-    /// From the first block file to the last durable block. Blocks are written while later ones are executed, so this is
-    /// less than all stages together.
+    /// From the first block file to the last durable block. Where stages overlap, it is less than all of them together.
     pub(crate) wall: Duration,
 }
 
@@ -76,54 +75,64 @@ impl Chain {
         // A GPU, where there is one, is ready before the clock runs.
         let _ = engine.dispatcher().wait_for_gpu(START_TIMEOUT);
         Ok(Self {
-            engine,
+            engine: Arc::new(engine),
+            overlaps: threads > 1,
             stages: Stages::default(),
             wall: Duration::ZERO,
         })
     }
 
-    /// Executes the blocks of files and makes them durable. `executed` hears of each, with its trace if it has one.
+    /// Executes the blocks of files and makes them durable: in parallel, while one block is written, the next is hashed and
+    /// others are executed and verified; sequentially, one thing after another. `done` hears of each, with its trace if it
+    /// has one.
     pub(crate) fn run(
         &mut self,
         files: &[PathBuf],
-        mut executed: impl FnMut(Option<Traced>) -> anyhow::Result<()>,
+        done: impl FnMut(Option<Traced>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let start = now();
-        let mut pending = VecDeque::new();
-        for path in files {
-            let bytes = data_dir::read_block(path)?;
-            let traced = self
-                .execute(&bytes, &mut pending)
-                .with_context(|| format!("cannot execute {}", path.display()))?;
-            executed(traced)?;
-        }
-        for block in pending {
-            self.wait(block)?;
+        if self.overlaps {
+            self.run_overlapping(files, done)?;
+        } else {
+            self.run_in_turn(files, done)?;
         }
         self.wall = now().saturating_duration_since(start);
         Ok(())
     }
 
-    fn execute(
+    fn run_overlapping(
         &mut self,
-        bytes: &[u8],
-        pending: &mut VecDeque<Pending>,
-    ) -> anyhow::Result<Option<Traced>> {
-        let executed = self.engine.import_block(bytes)?;
-        let height = executed.header().number;
-        let traced = executed.trace().map(|trace| (height, trace.clone()));
-        pending.push_back(self.engine.submit(executed));
-        if pending.len() > MAX_PENDING
-            && let Some(first) = pending.pop_front()
-        {
-            self.wait(first)?;
-        }
-        Ok(traced)
+        files: &[PathBuf],
+        mut done: impl FnMut(Option<Traced>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let (mut stages, mut told) = (self.stages, Ok(()));
+        let outcome = block_files::import(&self.engine, files, |block| {
+            stages = stages.plus(&block.committed.stages);
+            if told.is_ok() {
+                let height = block.committed.head.height;
+                told = done(block.trace.clone().map(|trace| (height, trace)));
+            }
+        });
+        self.stages = stages;
+        outcome.and(told)
     }
 
-    fn wait(&mut self, block: Pending) -> anyhow::Result<()> {
-        let committed = block.wait()?;
-        self.stages = self.stages.plus(&committed.stages);
+    fn run_in_turn(
+        &mut self,
+        files: &[PathBuf],
+        mut done: impl FnMut(Option<Traced>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for path in files {
+            let bytes = data_dir::read_block(path)?;
+            let executed = self.engine.import_block(&bytes);
+            let executed =
+                executed.with_context(|| format!("cannot execute {}", path.display()))?;
+            let height = executed.header().number;
+            let traced = executed.trace().map(|trace| (height, trace.clone()));
+            let committed = self.engine.commit(executed)?;
+            self.stages = self.stages.plus(&committed.stages);
+            done(traced)?;
+        }
         Ok(())
     }
 
@@ -168,6 +177,13 @@ impl Chains {
                 false,
             )?,
         })
+    }
+
+    /// Takes a fork into both chains.
+    pub(crate) fn fork(&self, files: &ForkFiles) -> anyhow::Result<ForkJson> {
+        let parallel = fork::run(&self.parallel.engine, files)?;
+        let sequential = fork::run(&self.sequential.engine, files)?;
+        Ok(ForkJson::new(&parallel, &sequential))
     }
 
     /// Reads everything back from both stores and compares it.

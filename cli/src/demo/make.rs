@@ -6,31 +6,94 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use ordlane::{Backend, BlockContext, Engine, primitives::codec};
-use ordlane_testkit::workload::Generator;
+use ordlane::{
+    Backend, BlockContext, Engine, Executed,
+    primitives::{BlockHash, TimestampMs, TxBytes, codec},
+};
+use ordlane_testkit::workload::{GeneratedBlock, Generator};
 
+use super::fork::ForkFiles;
 use crate::report;
 
-/// Signs the transactions of each block, builds it over a chain in memory, and writes it to `blocks/` in `data`.
-pub(crate) fn block_files(
+/// How many generated blocks a fork takes.
+pub(crate) const FORK_BLOCKS: u64 = 2;
+/// What the name of a block's file ends in.
+const BLOCK: &str = "block";
+/// The same of one that is not to become durable.
+const SIDE_BLOCK: &str = "side-block";
+
+/// Signs transactions and builds blocks of them over a chain in memory.
+#[derive(Debug)]
+pub(crate) struct Maker {
     generator: Generator,
-    data: &Path,
-    threads: usize,
-    blocks: u64,
-    quiet: bool,
-) -> anyhow::Result<Vec<PathBuf>> {
-    let folder = data.join("blocks");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let engine = Engine::builder()
-        .genesis(generator.genesis().clone())
-        .threads(threads)
-        .backend(Backend::Cpu)
-        .build()?;
-    let bar = report::progress(blocks, "signing and building", quiet);
-    let mut files = Vec::new();
-    for generated in generator {
-        let context = BlockContext::new(generated.timestamp_ms, generated.proposer);
-        let built = engine.build_block(&engine.durable_head().hash, &context, &generated.txs)?;
+    engine: Engine,
+    folder: PathBuf,
+}
+
+impl Maker {
+    /// One that writes to `blocks/` in `data`.
+    pub(crate) fn new(generator: Generator, data: &Path, threads: usize) -> anyhow::Result<Self> {
+        let folder = data.join("blocks");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let engine = Engine::builder()
+            .genesis(generator.genesis().clone())
+            .threads(threads)
+            .backend(Backend::Cpu)
+            .build()?;
+        Ok(Self {
+            generator,
+            engine,
+            folder,
+        })
+    }
+
+    /// The files of the next blocks.
+    pub(crate) fn blocks(&mut self, count: u64, quiet: bool) -> anyhow::Result<Vec<PathBuf>> {
+        let bar = report::progress(count, "signing and building", quiet);
+        let mut files = Vec::new();
+        for _ in 0..count {
+            let generated = self.generated()?;
+            let parent = self.engine.durable_head().hash;
+            let executed =
+                self.build(&parent, generated.timestamp_ms, &generated, &generated.txs)?;
+            files.push(self.write(&executed, BLOCK)?);
+            self.engine.commit(executed)?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(files)
+    }
+
+    /// The files of a fork above the last block: half a block on one side, two blocks on the other.
+    pub(crate) fn fork(&mut self) -> anyhow::Result<ForkFiles> {
+        let (below, above) = (self.generated()?, self.generated()?);
+        let parent = self.engine.durable_head().hash;
+        let half = below.txs.get(..below.txs.len() / 2).unwrap_or_default();
+        let earlier = TimestampMs(below.timestamp_ms.0.saturating_sub(1));
+        let short = self.build(&parent, earlier, &below, half)?;
+        let lower = self.build(&parent, below.timestamp_ms, &below, &below.txs)?;
+        let upper = self.build(&lower.hash(), above.timestamp_ms, &above, &above.txs)?;
+        Ok(ForkFiles {
+            short: self.write(&short, SIDE_BLOCK)?,
+            long: [self.write(&lower, BLOCK)?, self.write(&upper, BLOCK)?],
+        })
+    }
+
+    fn generated(&mut self) -> anyhow::Result<GeneratedBlock> {
+        let generated = self.generator.next();
+        generated.context("internal error: the workload ended")
+    }
+
+    /// A block of all of `txs`, which are from `generated`.
+    fn build(
+        &self,
+        parent: &BlockHash,
+        timestamp_ms: TimestampMs,
+        generated: &GeneratedBlock,
+        txs: &[TxBytes],
+    ) -> anyhow::Result<Executed> {
+        let context = BlockContext::new(timestamp_ms, generated.proposer);
+        let built = self.engine.build_block(parent, &context, txs)?;
         if let Some(left_out) = built.left_out.first() {
             bail!(
                 "internal error: transaction {} of block {} was left out: {}",
@@ -39,13 +102,14 @@ pub(crate) fn block_files(
                 left_out.reason
             );
         }
-        let path = folder.join(format!("{:08}.block", generated.number.0));
-        fs::write(&path, codec::encode(built.executed.block()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        engine.commit(built.executed)?;
-        files.push(path);
-        bar.inc(1);
+        Ok(built.executed)
     }
-    bar.finish_and_clear();
-    Ok(files)
+
+    fn write(&self, executed: &Executed, kind: &str) -> anyhow::Result<PathBuf> {
+        let name = format!("{:08}.{kind}", executed.header().number.0);
+        let path = self.folder.join(name);
+        fs::write(&path, codec::encode(executed.block()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
 }

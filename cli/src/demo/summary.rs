@@ -4,11 +4,13 @@ use std::path::Path;
 
 use anyhow::bail;
 use ordlane::Stages;
+use ordlane_testkit::workload::Share;
 use serde::Serialize;
 
 use super::{
-    Args,
+    Args, Load,
     chains::{Chain, Chains},
+    fork::ForkJson,
     trace_file::Traced,
 };
 use crate::{
@@ -19,9 +21,11 @@ use crate::{
 /// The demo's result. The keys are stable.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
+    workload: Load,
     /// Transactions per block, as asked for.
     txs: u32,
     blocks: u64,
+    /// In all durable blocks, those of the fork among them.
     total_txs: usize,
     accounts: u32,
     threads: usize,
@@ -41,15 +45,17 @@ pub(crate) struct Summary {
     proof_verified: bool,
     failed_txs: usize,
     events: usize,
-    /// Of the wall time, in which blocks are written while later ones are executed.
+    /// How the best chain changed above the last block, if it did.
+    fork: Option<ForkJson>,
+    /// Of the wall time, without what a fork takes.
     parallel_tps: f64,
     sequential_tps: f64,
     speedup: f64,
     /// Milliseconds from the first block file to the last durable block.
     wall_ms: f64,
     sequential_wall_ms: f64,
-    /// Milliseconds of all blocks together. `persist` runs beside the other stages, so together they are more than the wall
-    /// time.
+    /// Milliseconds of all blocks together, without a fork's. In parallel the stages of neighbours overlap, so together they
+    /// are more than the wall time.
     stages: StagesJson,
     sequential_stages: StagesJson,
     data: Option<String>,
@@ -77,26 +83,42 @@ impl From<&Stages> for StagesJson {
     }
 }
 
+/// What was asked for, or chosen where nothing was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) threads: usize,
+    pub(crate) failing: Share,
+}
+
+/// What the chains have shown.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) proven: bool,
+    pub(crate) fork: Option<ForkJson>,
+    pub(crate) traced: Option<Traced>,
+}
+
 impl Summary {
     pub(crate) fn new(
         args: &Args,
         data: &Path,
-        threads: usize,
         chains: &Chains,
-        proof_verified: bool,
-        trace: Option<Traced>,
+        asked: Asked,
+        shown: Found,
     ) -> anyhow::Result<Self> {
         let found = chains.compare()?;
         let (parallel, sequential) = (&chains.parallel, &chains.sequential);
         let wall = |chain: &Chain| chain.wall.as_secs_f64();
         let backends = Backends::of(parallel.engine.dispatcher());
-        let tps = |chain: &Chain| ratio(found.txs as f64, wall(chain)).round();
+        let timed = f64::from(args.txs) * args.blocks as f64;
+        let tps = |chain: &Chain| ratio(timed, wall(chain)).round();
         Ok(Self {
+            workload: args.workload,
             txs: args.txs,
             blocks: args.blocks,
             total_txs: found.txs,
             accounts: args.accounts,
-            threads,
+            threads: asked.threads,
             verify_backend: backends.verify,
             hash_backend: backends.hash,
             gpu_adapter: backends.adapter,
@@ -104,16 +126,17 @@ impl Summary {
                 .zipf
                 .map(|exponent| exponent.to_string().parse())
                 .transpose()?,
-            failing: args.failing.to_string().parse()?,
+            failing: asked.failing.to_string().parse()?,
             seed: args.seed,
             state_root: parallel.engine.durable_head().state_root.to_string(),
             sequential_state_root: sequential.engine.durable_head().state_root.to_string(),
             roots_equal: found.roots_equal,
             receipts_equal: found.receipts_equal,
             events_equal: found.events_equal,
-            proof_verified,
+            proof_verified: shown.proven,
             failed_txs: found.failed_txs,
             events: found.events,
+            fork: shown.fork,
             parallel_tps: tps(parallel),
             sequential_tps: tps(sequential),
             speedup: ratio(wall(sequential), wall(parallel)),
@@ -122,15 +145,15 @@ impl Summary {
             stages: StagesJson::from(&parallel.stages),
             sequential_stages: StagesJson::from(&sequential.stages),
             data: args.data.as_ref().map(|_| data.display().to_string()),
-            trace,
+            trace: shown.traced,
         })
     }
 
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let yes = |equal: bool| if equal { "equal" } else { "DIFFERENT" }.to_owned();
         report::print(&format!(
-            "{} blocks of {} signed transfers among {} accounts, {} of them failing; {} threads against one\n",
-            self.blocks, self.txs, self.accounts, self.failed_txs, self.threads
+            "{} blocks of {} signed transfers among {} accounts; {} of {} failed; {} threads against one\n",
+            self.blocks, self.txs, self.accounts, self.failed_txs, self.total_txs, self.threads
         ))?;
         let row = |name: &str, ours: f64, theirs: f64| {
             [
@@ -157,7 +180,7 @@ impl Summary {
         ]);
         report::print_numbers(["stage, ms", "parallel", "sequential", "speed-up"], rows)?;
         report::print("")?;
-        report::print_fields(&[
+        let mut fields = vec![
             ("verified by", self.verify_backend.clone()),
             ("hashed by", self.hash_backend.clone()),
             ("state root", self.state_root.clone()),
@@ -173,7 +196,9 @@ impl Summary {
                 }
                 .into(),
             ),
-        ])?;
+        ];
+        fields.extend(self.fork.as_ref().map(|fork| ("reorg", fork.text())));
+        report::print_fields(&fields)?;
         if let Some(trace) = &self.trace {
             trace.print()?;
         }
@@ -187,7 +212,9 @@ impl Summary {
 
     /// An error unless everything is equal and proven.
     pub(crate) fn verdict(&self) -> anyhow::Result<()> {
-        if self.roots_equal && self.receipts_equal && self.events_equal && self.proof_verified {
+        let equal = self.roots_equal && self.receipts_equal && self.events_equal;
+        let forked = self.fork.as_ref().is_none_or(ForkJson::is_right);
+        if equal && forked && self.proof_verified {
             return Ok(());
         }
         bail!("the parallel and the sequential chain differ, or the proof was refused");

@@ -24,7 +24,7 @@ use ordlane_primitives::{Block, BlockHash, BlockHeader, BlockHeight, Gas, Hash, 
 
 use super::{check_after, check_before, context_of, decode, expect_field};
 use crate::{
-    BlockError, Committed, Engine, EngineError, Executed, Head, Pending, SystemError,
+    BlockError, BlockTrace, Committed, Engine, EngineError, Executed, Head, Pending, SystemError,
     admit::Rules,
     changes::Changes,
     durable::Durable,
@@ -39,7 +39,7 @@ use crate::{
 const WAITING: usize = 1;
 
 /// A block that was imported and is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImportedBlock {
     /// The block, and how long each of its stages took. Stages of several blocks run at once.
@@ -50,6 +50,9 @@ pub struct ImportedBlock {
     pub failed: usize,
     /// The gas that it used.
     pub gas_used: Gas,
+    /// How its transactions were executed, if the engine was built with
+    /// [`EngineBuilder::trace`](crate::EngineBuilder::trace).
+    pub trace: Option<BlockTrace>,
 }
 
 /// Why the import of many blocks ended. All blocks before this one are durable, neither this one nor any after it is; only
@@ -294,6 +297,7 @@ struct Submitted {
     transactions: usize,
     failed: usize,
     gas_used: Gas,
+    trace: Option<BlockTrace>,
 }
 
 impl Submitted {
@@ -303,6 +307,7 @@ impl Submitted {
             transactions: self.transactions,
             failed: self.failed,
             gas_used: self.gas_used,
+            trace: self.trace,
         })
     }
 }
@@ -441,7 +446,8 @@ impl<'a> Sealing<'a> {
     }
 }
 
-fn submit(engine: &Engine, executed: Executed) -> Submitted {
+fn submit(engine: &Engine, mut executed: Executed) -> Submitted {
+    let trace = executed.trace.take();
     let receipts = executed.receipts();
     let failed = receipts
         .iter()
@@ -450,6 +456,7 @@ fn submit(engine: &Engine, executed: Executed) -> Submitted {
         transactions: receipts.len(),
         failed: failed.count(),
         gas_used: executed.header().gas_used,
+        trace,
         pending: engine.submit(executed),
     }
 }

@@ -77,6 +77,7 @@ fn independent_and_skewed_blocks_equal_the_oracle() {
         Distribution::Zipf("1.2".parse().unwrap()),
         Distribution::HotReceiver,
         Distribution::Chains { senders: 2 },
+        Distribution::Full,
     ];
     for (seed, distribution) in (100..).zip(distributions) {
         for threads in THREADS {
@@ -167,7 +168,7 @@ proptest! {
         seed: u64,
         accounts in 1_u32..60,
         txs_per_block in 1_u32..150,
-        kind in 0_u8..5,
+        kind in 0_u8..6,
         proposer_among_senders: bool,
         threads in 1_usize..5,
     ) {
@@ -176,6 +177,7 @@ proptest! {
             1 => Distribution::Zipf("0.9".parse().unwrap()),
             2 => Distribution::HotReceiver,
             3 => Distribution::Chains { senders: 3 },
+            4 => Distribution::Full,
             _ => Distribution::Hostile,
         };
         let load = Workload {

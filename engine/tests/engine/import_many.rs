@@ -59,7 +59,7 @@ fn importing_many_blocks_gives_what_importing_one_by_one_gives() {
             let head = engine
                 .import_blocks(&blocks, |block| {
                     assert!(engine.durable_head().height >= block.committed.head.height);
-                    done.push(*block);
+                    done.push(block.clone());
                 })
                 .unwrap();
             assert_eq!(head, twin.durable_head());

@@ -13,12 +13,17 @@ use rand_chacha::{
 use super::{
     Distribution, Expected, GeneratedBlock, INITIAL_BALANCE, Share, Workload, WorkloadError,
     accounts::{Accounts, Sender, derive_key},
+    hostile::Edge,
     zipf::Zipf,
 };
 use crate::random::{below, once_in};
 
 /// The index of the key of a proposer that is none of the accounts.
 const OUTSIDE_PROPOSER: u32 = u32::MAX;
+/// How many accounts send so much in [`Distribution::Full`].
+const BUSY_SENDERS: u32 = 4;
+/// One in so many transactions of [`Distribution::Full`] comes from a busy sender, goes to the first account, is at an edge.
+const ONE_SPECIAL_IN: u64 = 8;
 /// Largest amount of an ordinary transfer.
 const LARGEST_AMOUNT: u64 = 1_000;
 /// Largest gas price of an ordinary transaction, above the chain's minimum.
@@ -115,11 +120,13 @@ impl Generator {
             let fails = failing.next(&mut self.rng);
             let by_policy = multi.next(&mut self.rng);
             let sender = self.sender(by_policy);
-            let hostile = self.workload.distribution == Distribution::Hostile;
+            let distribution = self.workload.distribution;
             let (bytes, outcome) = if fails {
                 self.failing(sender)
-            } else if hostile && once_in(&mut self.rng, 2) {
+            } else if distribution == Distribution::Hostile && once_in(&mut self.rng, 2) {
                 self.hostile(sender)
+            } else if distribution == Distribution::Full && once_in(&mut self.rng, ONE_SPECIAL_IN) {
+                self.edge(sender, &Edge::INCLUDED)
             } else {
                 let payload = self.payload(sender);
                 (self.include(sender, payload), Expected::Success)
@@ -143,6 +150,9 @@ impl Generator {
             (Distribution::Chains { senders }, _) => {
                 below_u32(&mut self.rng, senders.clamp(1, self.workload.accounts))
             }
+            (Distribution::Full, _) if once_in(&mut self.rng, ONE_SPECIAL_IN) => {
+                below_u32(&mut self.rng, BUSY_SENDERS.min(self.workload.accounts))
+            }
             _ => self.uniform(),
         };
         if multi {
@@ -156,6 +166,7 @@ impl Generator {
         let index = match (self.workload.distribution, &self.zipf) {
             (_, Some(zipf)) => zipf.draw(&mut self.rng),
             (Distribution::HotReceiver, _) => 0,
+            (Distribution::Full, _) if once_in(&mut self.rng, ONE_SPECIAL_IN) => 0,
             _ => self.uniform(),
         };
         self.accounts.key_address(index)

@@ -117,7 +117,7 @@ impl BadForm {
 
 /// Valid transactions at an edge.
 #[derive(Clone, Copy, Debug)]
-enum Edge {
+pub(super) enum Edge {
     SelfTransfer,
     ToProposer,
     ToAbsent,
@@ -143,6 +143,18 @@ impl Edge {
         Self::BarelyEnoughGas,
         Self::OneGasShort,
     ];
+
+    /// Those that succeed.
+    pub(super) const INCLUDED: [Self; 8] = [
+        Self::SelfTransfer,
+        Self::ToProposer,
+        Self::ToAbsent,
+        Self::ToZeroAddress,
+        Self::ZeroAmount,
+        Self::LastHeight,
+        Self::BlockGasLimit,
+        Self::BarelyEnoughGas,
+    ];
 }
 
 impl Generator {
@@ -153,7 +165,7 @@ impl Generator {
             3..5 => self.malformed(sender),
             5 => self.replay(sender),
             6 => self.weak_member(sender),
-            _ => self.edge(sender),
+            _ => self.edge(sender, &Edge::ALL),
         }
     }
 
@@ -358,8 +370,8 @@ impl Generator {
         (encode(&tx), Expected::Invalid(ErrorCode::WeakPublicKey))
     }
 
-    /// A valid transaction at an edge.
-    fn edge(&mut self, sender: Sender) -> (TxBytes, Expected) {
+    /// A valid transaction at one of these edges.
+    pub(super) fn edge(&mut self, sender: Sender, edges: &[Edge]) -> (TxBytes, Expected) {
         let mut payload = self.payload(sender);
         let TxKind::Transfer { mut to, mut amount } = payload.kind.clone() else {
             return (self.include(sender, payload), Expected::Success);
@@ -367,7 +379,7 @@ impl Generator {
         let enough =
             self.intrinsic(sender, &payload.memo) + ordlane_primitives::GAS_SCHEDULE_V1.transfer;
         let mut expected = Expected::Success;
-        match pick(&mut self.rng, &Edge::ALL) {
+        match pick(&mut self.rng, edges) {
             Edge::SelfTransfer => to = payload.sender,
             Edge::ToProposer => to = self.proposer,
             Edge::ToAbsent => to = self.any_address(),

@@ -162,3 +162,52 @@ fn a_changed_load_goes_on_with_the_same_accounts_and_nonces() {
     };
     assert_eq!(plain.change(wanting), Err(WorkloadError::NoPolicies));
 }
+
+#[test]
+fn the_full_load_has_everything_that_a_block_can_include() {
+    let load = Workload {
+        accounts: 400,
+        txs_per_block: 2_000,
+        ..Workload::full()
+    };
+    let blocks = blocks(&load);
+    let txs = decoded(&blocks);
+    let failed = |code| {
+        let expected = blocks[0].expected.iter();
+        expected
+            .filter(|outcome| **outcome == Expected::Failed(code))
+            .count()
+    };
+    let all_failed = failed(ErrorCode::OutOfGas) + failed(ErrorCode::AmountAboveBalance);
+    assert_eq!(all_failed, 400);
+    assert!(
+        !blocks[0]
+            .expected
+            .iter()
+            .any(|outcome| matches!(outcome, Expected::Invalid(_)))
+    );
+
+    let transfers = || {
+        txs.iter().map(|tx| match tx.payload.kind {
+            TxKind::Transfer { to, amount } => (tx.payload.sender, to, amount),
+            _ => unreachable!("there is no other kind"),
+        })
+    };
+    let mut sent: BTreeMap<Address, usize> = BTreeMap::new();
+    let mut received = sent.clone();
+    for (from, to, _) in transfers() {
+        *sent.entry(from).or_default() += 1;
+        *received.entry(to).or_default() += 1;
+    }
+    assert!(sent.values().filter(|count| **count > 30).count() >= 4);
+    assert!(received.values().any(|count| *count > 150));
+    let is_among = |to: &Address| sent.contains_key(to);
+    assert!(transfers().any(|(from, to, _)| from == to));
+    assert!(transfers().any(|(_, to, _)| to == blocks[0].proposer));
+    assert!(transfers().any(|(_, to, _)| to == Address::ZERO));
+    assert!(transfers().filter(|(_, to, _)| !is_among(to)).count() > 10);
+    assert!(transfers().any(|(.., amount)| amount == Amount::ZERO));
+    let policies = txs.iter().filter(|tx| tx.auth.signature_count() > 1);
+    assert!(policies.count() > 20);
+    assert!(txs.iter().all(|tx| tx.payload.memo.len() == 24));
+}
