@@ -7,6 +7,7 @@ use crate::{
     admit::Rules,
     engine::Parent,
     execute::{FieldVm, OnInvalid, Ran, Refusal, Transition},
+    meters,
     run::Prepared,
     stages::Stopwatch,
     unsealed::Unsealed,
@@ -49,14 +50,14 @@ impl Engine {
         context: &BlockContext,
         candidates: &[TxBytes],
     ) -> Result<Built, EngineError> {
-        self.dispatcher.lanes().detached(|| {
+        meters::counted(self.dispatcher.lanes().detached(|| {
             let parent = self.parent(parent)?;
             let rules = self.rules(&parent, context)?;
             let vm = Transition {
                 schedule: rules.schedule,
             };
             self.build_with(&vm, &parent, &rules, context, candidates)
-        })
+        }))
     }
 
     fn build_with<M>(

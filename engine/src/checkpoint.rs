@@ -29,7 +29,7 @@ use ordlane_state::{
     snapshot::{DEFAULT_CHUNK_BYTES, Manifest, PARTIAL_SUFFIX, Snapshot, SnapshotError},
 };
 
-use crate::{Engine, SystemError};
+use crate::{Engine, SystemError, meters};
 
 /// What the name of a checkpoint ends with; its height stands before that.
 const SUFFIX: &str = ".snapshot";
@@ -116,7 +116,7 @@ impl Checkpoints {
         }
         // Only this counts up, and one commit runs at a time; the counter guards no other memory.
         if self.shared.pending.load(Ordering::Relaxed) >= MAX_PENDING {
-            metrics::counter!("ordlane_checkpoints_skipped_total").increment(1);
+            meters::checkpoint_skipped();
             tracing::warn!(%height, "no checkpoint is made: earlier ones are still being written");
             return;
         }
@@ -182,7 +182,7 @@ impl Writer {
         let height = snapshot.mark().height;
         match self.try_write(snapshot, height) {
             Ok(manifest) => {
-                metrics::counter!("ordlane_checkpoints_written_total").increment(1);
+                meters::checkpoint_written();
                 tracing::info!(%height, id = %manifest.id(), "a checkpoint was written");
                 self.tidy(None);
             }
@@ -235,7 +235,7 @@ impl Writer {
 }
 
 fn failed(height: BlockHeight, error: &SnapshotError) {
-    metrics::counter!("ordlane_checkpoints_failed_total").increment(1);
+    meters::checkpoint_failed();
     let error: &dyn std::error::Error = error;
     tracing::error!(%height, error, "a checkpoint could not be made; the chain goes on");
 }

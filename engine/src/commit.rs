@@ -1,11 +1,12 @@
 //! Stage 6: one executed block becomes durable.
 
-use ordlane_primitives::{Receipt, ReceiptStatus, Receipts, codec};
+use ordlane_primitives::{Receipts, codec};
 use ordlane_state::BlockCommit;
 
 use crate::{
     BlockError, Engine, EngineError, Executed, Head, Stages, SystemError,
     durable::{Durable, DurableChain},
+    meters,
     stages::Stopwatch,
 };
 
@@ -29,7 +30,7 @@ impl Engine {
     /// store fails. After a failed write every further commit is refused until the store is opened anew.
     pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
         let lanes = self.dispatcher.lanes();
-        lanes.detached(|| self.committer.commit(executed))
+        meters::counted(lanes.detached(|| self.committer.commit(executed)))
     }
 }
 
@@ -56,7 +57,7 @@ impl DurableChain {
             mut stages,
             ..
         } = executed;
-        let counts = Counts::of(&receipts);
+        let counts = meters::Committed::of(&receipts);
         let commit = BlockCommit {
             header: block.header.clone(),
             block_bytes: codec::encode(&block),
@@ -82,34 +83,5 @@ impl DurableChain {
         stages.persist = watch.lap();
         counts.record(&stages);
         Ok(Committed { head, stages })
-    }
-}
-
-/// How the transactions of a block ended.
-struct Counts {
-    committed: u64,
-    failed: u64,
-}
-
-impl Counts {
-    fn of(receipts: &[Receipt]) -> Self {
-        let failed = receipts
-            .iter()
-            .filter(|receipt| receipt.status != ReceiptStatus::Success)
-            .count();
-        Self {
-            committed: receipts.len() as u64,
-            failed: failed as u64,
-        }
-    }
-
-    fn record(&self, stages: &Stages) {
-        metrics::counter!("ordlane_blocks_committed_total").increment(1);
-        metrics::counter!("ordlane_transactions_committed_total").increment(self.committed);
-        metrics::counter!("ordlane_transactions_failed_total").increment(self.failed);
-        for (stage, time) in Stages::NAMES.into_iter().zip(stages.times()) {
-            metrics::histogram!("ordlane_stage_seconds", "stage" => stage)
-                .record(time.as_secs_f64());
-        }
     }
 }

@@ -1,8 +1,6 @@
 //! Stage 1: bytes become transactions. Needs neither keys nor state.
 
-use ordlane_primitives::{Transaction, TxBytes, TxId};
-
-use crate::ValidationError;
+use ordlane_primitives::{Transaction, TxBytes, TxId, codec::DecodeError};
 
 /// A transaction in canonical form, of which nothing else is known yet.
 #[derive(Clone, Debug)]
@@ -16,8 +14,8 @@ impl Decoded {
     /// Decodes the canonical bytes of one transaction.
     ///
     /// # Errors
-    /// [`ValidationError::Decode`], which names what is wrong and where.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValidationError> {
+    /// [`DecodeError`], which names what is wrong and where.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (tx, id) = Transaction::decode_with_id(bytes)?;
         Ok(Self {
             tx,

@@ -13,6 +13,7 @@ use crate::{
     durable::{Durable, DurableChain},
     execute::{ParentState, Runner},
     layer::{Layer, Layers},
+    meters,
     run::{self, Workers},
     slot,
     submit::Committer,
@@ -85,11 +86,11 @@ impl Engine {
         context: &BlockContext,
         transactions: &[TxBytes],
     ) -> Result<Executed, EngineError> {
-        self.dispatcher.lanes().detached(|| {
+        meters::counted(self.dispatcher.lanes().detached(|| {
             let parent = self.parent(parent)?;
             let rules = self.rules(&parent, context)?;
             self.execute_on(&parent, &rules, context, transactions, None)
-        })
+        }))
     }
 
     /// As [`Engine::execute`], with the transactions root where the caller has computed it.

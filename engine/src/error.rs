@@ -1,17 +1,19 @@
 //! The errors of the engine, parted by who acts.
 //!
-//! - [`ValidationError`]: the sender. The transaction stays out of a block.
-//! - runtime errors: nobody here. They are codes in receipts ([`ordlane_primitives::ReceiptStatus`]).
+//! - [`ValidationError`]: the sender. The transaction stays out of a block. Each stage has an error of its own, which
+//!   stands in the stage's module.
+//! - [`RuntimeError`](crate::RuntimeError): nobody here. Receipts have the codes
+//!   ([`ordlane_primitives::ReceiptStatus`]).
 //! - [`BlockError`]: whoever made or asked for the block. The block is refused, the state is untouched.
 //! - [`SystemError`]: the operator. The handle is poisoned where a write failed; the store is at its last durable block.
 
 use ordlane_primitives::{
-    Address, Amount, BlockHash, BlockHeight, ChainId, ErrorClass, ErrorCode, Gas, GasPrice,
-    GenesisError, Nonce, TimestampMs, TxId, codec::DecodeError,
+    Address, BlockHash, BlockHeight, ErrorClass, ErrorCode, Gas, GenesisError, TimestampMs,
+    codec::DecodeError,
 };
 use ordlane_state::StateError;
 
-use crate::InvariantViolation;
+use crate::{AdmissionError, InvariantViolation, SignatureError, Stage, TransitionError};
 
 /// Anything that an engine reports.
 #[derive(Debug, thiserror::Error)]
@@ -36,109 +38,44 @@ impl EngineError {
     }
 }
 
-/// Why a transaction cannot be in a block.
+/// Why a transaction cannot be in a block: the error of the first stage that refuses it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidationError {
     /// The bytes are not a transaction.
     #[error("cannot be decoded")]
     Decode(#[from] DecodeError),
-    /// It is for another chain.
-    #[error("is for chain {got}, this is chain {expected}")]
-    WrongChain {
-        /// This chain.
-        expected: ChainId,
-        /// The transaction's chain.
-        got: ChainId,
-    },
-    /// The sender is not who authorises.
-    #[error("sender {sender} is not the signer {signer}")]
-    SignerMismatch {
-        /// The claimed sender.
-        sender: Address,
-        /// The address of the authorisation.
-        signer: Address,
-    },
-    /// A public key is non-canonical or of small order.
-    #[error("public key number {index} is non-canonical or of small order")]
-    WeakPublicKey {
-        /// The key's position in the authorisation.
-        index: usize,
-    },
-    /// Its last valid height has passed.
-    #[error("was valid until height {valid_until}, this is height {height}")]
-    TxExpired {
-        /// The last height at which it could be included.
-        valid_until: BlockHeight,
-        /// The block's height.
-        height: BlockHeight,
-    },
-    /// The gas price is below the chain's minimum.
-    #[error("gas price {got} is below the minimum {minimum}")]
-    GasPriceTooLow {
-        /// The chain's minimum.
-        minimum: GasPrice,
-        /// The transaction's price.
-        got: GasPrice,
-    },
-    /// The gas limit does not cover what it costs before it runs.
-    #[error("gas limit {got} is below the intrinsic gas {intrinsic}")]
-    GasLimitTooLow {
-        /// What it costs before it runs.
-        intrinsic: Gas,
-        /// The transaction's limit.
-        got: Gas,
-    },
-    /// The gas limit is above the block's.
-    #[error("gas limit {got} is above the block's {limit}")]
-    GasLimitTooHigh {
-        /// The block's limit.
-        limit: Gas,
-        /// The transaction's limit.
-        got: Gas,
-    },
+    /// It is refused without a look at signatures or state.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// A signature does not verify.
-    #[error("signature number {index} of transaction {tx_id} does not verify")]
-    InvalidSignature {
-        /// The transaction.
-        tx_id: TxId,
-        /// The signature's position in the authorisation.
-        index: usize,
-    },
-    /// The nonce is not the account's.
-    #[error("nonce {got} is not the account's {expected}")]
-    InvalidNonce {
-        /// The account's nonce.
-        expected: Nonce,
-        /// The transaction's nonce.
-        got: Nonce,
-    },
-    /// The spendable balance does not cover the highest fee.
-    #[error("the highest fee {required} is above the spendable balance {available}")]
-    InsufficientBalance {
-        /// The highest fee.
-        required: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// The state does not allow it.
+    #[error(transparent)]
+    Transition(#[from] TransitionError),
 }
 
 impl ValidationError {
+    /// The stage that refuses it.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self {
+            Self::Decode(_) => Stage::Decode,
+            Self::Admission(_) => Stage::Admit,
+            Self::Signature(_) => Stage::Verify,
+            Self::Transition(_) => Stage::Execute,
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self {
             Self::Decode(error) => error.code(),
-            Self::WrongChain { .. } => ErrorCode::WrongChain,
-            Self::SignerMismatch { .. } => ErrorCode::SignerMismatch,
-            Self::WeakPublicKey { .. } => ErrorCode::WeakPublicKey,
-            Self::TxExpired { .. } => ErrorCode::TxExpired,
-            Self::GasPriceTooLow { .. } => ErrorCode::GasPriceTooLow,
-            Self::GasLimitTooLow { .. } => ErrorCode::GasLimitTooLow,
-            Self::GasLimitTooHigh { .. } => ErrorCode::GasLimitTooHigh,
-            Self::InvalidSignature { .. } => ErrorCode::InvalidSignature,
-            Self::InvalidNonce { .. } => ErrorCode::InvalidNonce,
-            Self::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
+            Self::Admission(error) => error.code(),
+            Self::Signature(_) => ErrorCode::InvalidSignature,
+            Self::Transition(error) => error.code(),
         }
     }
 }
@@ -267,7 +204,7 @@ pub enum BlockError {
         /// Its position.
         index: usize,
         /// Why.
-        source: ValidationError,
+        source: Box<ValidationError>,
     },
     /// A transaction brings the gas above the block's limit.
     #[error(

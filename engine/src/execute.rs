@@ -20,10 +20,14 @@ pub(crate) use self::{
     field::FieldValue,
     transition::{Outcome, Transition},
 };
-pub use self::{collect::Refusal, field::Field};
+pub use self::{
+    collect::Refusal,
+    field::Field,
+    transition::{RuntimeError, TransitionError},
+};
 use crate::{
-    BlockError, BlockTrace, EngineError, SystemError, ValidationError, admit::Rules, trace::Tracer,
-    verify::Verified,
+    BlockError, BlockTrace, EngineError, SystemError, ValidationError, admit::Rules,
+    executed::Failure, meters, trace::Tracer, verify::Verified,
 };
 
 /// What the transactions of a block did, before its end phase.
@@ -31,6 +35,8 @@ use crate::{
 pub(crate) struct Ran {
     /// The receipts of the transactions that are in the block, in order.
     pub(crate) receipts: Vec<Receipt>,
+    /// Why those of them failed that did, in order.
+    pub(crate) failures: Vec<Failure>,
     /// Which of the given transactions those are.
     pub(crate) included: Vec<usize>,
     /// Those that cannot be in the block, and why.
@@ -117,10 +123,12 @@ impl Runner {
             return Err(error.into());
         }
         match outcome {
-            Ok(_) => Ok(Ran {
-                trace: tracer.map(|tracer| tracer.finish(txs)),
-                ..collector.finish(parent)?
-            }),
+            Ok(_) => {
+                let ran = collector.finish(parent)?;
+                meters::refused(ran.invalid.iter().map(|(_, error)| error));
+                let trace = tracer.map(|tracer| tracer.finish(txs));
+                Ok(Ran { trace, ..ran })
+            }
             Err(RunError::Panicked { index, message }) => Err(BlockError::Panicked {
                 index: index.as_usize(),
                 message,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ordlane_primitives::{Amount, Block, BlockHash, BlockHeader, Hash, Receipt, SigningKey, TxId};
 use ordlane_state::Change;
 
-use crate::{BlockTrace, Head, Stages, layer::Layer};
+use crate::{BlockTrace, Head, RuntimeError, Stages, layer::Layer};
 
 /// The result of executing a block: the block itself, its receipts, its changes and its new state.
 ///
@@ -15,6 +15,7 @@ pub struct Executed {
     pub(crate) layer: Arc<Layer>,
     pub(crate) block: Block,
     pub(crate) receipts: Vec<Receipt>,
+    pub(crate) failures: Vec<Failure>,
     pub(crate) tx_ids: Vec<TxId>,
     /// The fees that nobody got.
     pub(crate) burned: Amount,
@@ -22,6 +23,15 @@ pub struct Executed {
     pub(crate) epoch_blocks: u64,
     pub(crate) stages: Stages,
     pub(crate) trace: Option<BlockTrace>,
+}
+
+/// Why a transaction of a block failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Its position in the block.
+    pub position: usize,
+    /// Why.
+    pub reason: RuntimeError,
 }
 
 impl Executed {
@@ -53,6 +63,13 @@ impl Executed {
     #[must_use]
     pub fn receipts(&self) -> &[Receipt] {
         &self.receipts
+    }
+
+    /// Why those transactions failed that did, by ascending position. Receipts have the codes only, and no store has more:
+    /// whoever asks later executes again.
+    #[must_use]
+    pub fn failures(&self) -> &[Failure] {
+        &self.failures
     }
 
     /// The ids of the transactions, in order.

@@ -17,7 +17,7 @@ use ordlane_primitives::{BlockHash, BlockHeader};
 
 use crate::{
     BlockError, BlockRejected, ClaimedBlock, Committed, Engine, EngineError, Executed, Head,
-    SystemError, TimeBound, Verdict, import, stages::Stopwatch,
+    SystemError, TimeBound, Verdict, import, meters, stages::Stopwatch,
 };
 
 /// How many invalid blocks are remembered; the oldest is forgotten first.
@@ -209,8 +209,10 @@ impl ForkTree {
         bound: Option<&TimeBound>,
     ) -> Result<Inserted, ForkError> {
         let mut watch = Stopwatch::start();
-        let block =
-            import::decode(bytes).map_err(|error| Box::new(BlockRejected::new(None, error)))?;
+        let block = import::decode(bytes).map_err(|error| {
+            meters::block_refused(&error);
+            Box::new(BlockRejected::new(None, error))
+        })?;
         let decode = watch.lap();
         let claimed = ClaimedBlock::of(&block);
         if let Some(node) = self.nodes.get(&claimed.hash) {
@@ -229,7 +231,7 @@ impl ForkTree {
                 .stands(&claimed.parent)
                 .and_then(|()| self.engine.import(block, decode, bound)),
         };
-        match outcome {
+        match meters::counted(outcome) {
             Ok(executed) => self.add(executed),
             Err(error) => {
                 let error = refused(claimed, error);

@@ -5,8 +5,8 @@ use std::{fmt::Display, time::Duration};
 use ordlane_primitives::{BLOCK_VERSION, Block, BlockHash, BlockHeader, codec};
 
 use crate::{
-    BlockContext, BlockError, Engine, EngineError, Executed, TimeBound, admit::Rules, seal, slot,
-    stages::Stopwatch,
+    BlockContext, BlockError, Engine, EngineError, Executed, TimeBound, admit::Rules, meters, seal,
+    slot, stages::Stopwatch,
 };
 
 mod many;
@@ -51,9 +51,8 @@ impl Engine {
         bound: Option<&TimeBound>,
     ) -> Result<Executed, EngineError> {
         let mut watch = Stopwatch::start();
-        let block = decode(bytes)?;
-        let decode = watch.lap();
-        self.import(block, decode, bound)
+        let imported = decode(bytes).map_err(EngineError::from);
+        meters::counted(imported.and_then(|block| self.import(block, watch.lap(), bound)))
     }
 
     /// Imports a block whose authorisation, if it has one, is right.

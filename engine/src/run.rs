@@ -8,7 +8,8 @@ use crate::{
     admit::{Rules, admit},
     decode::Decoded,
     execute::{self, OnInvalid, ParentState, Ran, Refusal, Runner, Transition},
-    stages::Stopwatch,
+    meters,
+    stages::{Shares, Stopwatch},
     stored::decoded,
     verify::{Verified, verify},
 };
@@ -89,6 +90,7 @@ impl Workers<'_> {
             ..
         } = prepared;
         if let Some((index, Refusal::Invalid(source))) = left_out.into_iter().next() {
+            let source = Box::new(source);
             return Err(BlockError::InvalidTransaction { index, source }.into());
         }
         let mut watch = Stopwatch::start();
@@ -109,21 +111,27 @@ impl Workers<'_> {
         transactions: &[TxBytes],
     ) -> (Vec<Result<Verified, ValidationError>>, Stages) {
         let mut watch = Stopwatch::start();
-        let mut stages = Stages::default();
+        let (mut stages, shares) = (Stages::default(), Shares::default());
         let admitted = tracing::debug_span!("decode").in_scope(|| {
             self.dispatcher
                 .lanes()
                 .map_chunks(transactions, DECODES_PER_TASK, |part| {
-                    let decode = |bytes: &TxBytes| {
-                        Decoded::from_bytes(bytes).and_then(|decoded| admit(decoded, rules))
-                    };
-                    part.iter().map(decode).collect()
+                    let mut watch = Stopwatch::start();
+                    let decoded: Vec<_> = part.iter().map(|tx| Decoded::from_bytes(tx)).collect();
+                    let decoding = watch.lap();
+                    let admitted = decoded
+                        .into_iter()
+                        .map(|decoded| Ok(admit(decoded?, rules)?));
+                    let admitted = admitted.collect();
+                    shares.add(decoding, watch.lap());
+                    admitted
                 })
         });
-        stages.decode = watch.lap();
+        (stages.decode, stages.admit) = shares.of(watch.lap());
         let outcomes =
             tracing::debug_span!("verify").in_scope(|| verify(admitted, self.dispatcher));
         stages.verify = watch.lap();
+        meters::refused(outcomes.iter().filter_map(|outcome| outcome.as_ref().err()));
         (outcomes, stages)
     }
 

@@ -10,6 +10,7 @@ use crate::{
     admit::Rules,
     changes::Changes,
     execute::{ParentState, Ran},
+    executed::Failure,
     invariants::{self, Claimed},
     layer::Layer,
     seal,
@@ -27,6 +28,7 @@ pub(crate) struct Unsealed {
     /// Where it has been computed.
     transactions_root: Option<Hash>,
     receipts: Vec<Receipt>,
+    failures: Vec<Failure>,
     gas_used: Gas,
     burned: Amount,
     pub(crate) changes: Arc<Changes>,
@@ -59,6 +61,7 @@ impl Unsealed {
         let mut watch = Stopwatch::start();
         let Ran {
             receipts,
+            failures,
             included,
             mut writes,
             gas_used,
@@ -82,6 +85,7 @@ impl Unsealed {
             transactions,
             transactions_root: None,
             receipts,
+            failures,
             gas_used: Gas(gas_used),
             burned,
             changes: Arc::new(Changes::new(changes)),
@@ -113,6 +117,7 @@ impl Engine {
             transactions,
             transactions_root,
             receipts,
+            failures,
             gas_used,
             burned,
             changes,
@@ -152,6 +157,7 @@ impl Engine {
             layer,
             block,
             receipts,
+            failures,
             tx_ids,
             burned,
             epoch_blocks: rules.params.epoch_blocks,

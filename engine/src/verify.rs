@@ -1,7 +1,7 @@
 //! Stage 3: all signatures of a block in one batch.
 
 use ordlane_primitives::{
-    Gas, Transaction, TxBytes, TxId,
+    Address, Gas, Transaction, TxBytes, TxId,
     batch::{BatchVerifier, SignatureCheck},
 };
 
@@ -14,6 +14,18 @@ pub(crate) struct Verified {
     pub(crate) id: TxId,
     pub(crate) bytes: TxBytes,
     pub(crate) intrinsic: Gas,
+}
+
+/// A signature does not verify.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("signature number {index} of transaction {tx_id} of {sender} does not verify")]
+pub struct SignatureError {
+    /// The transaction.
+    pub tx_id: TxId,
+    /// The sender, who is the signer that the authorisation names.
+    pub sender: Address,
+    /// The signature's position in the authorisation.
+    pub index: usize,
 }
 
 /// Checks the signatures of those that were admitted; the others keep their error. Positions stay the same.
@@ -46,10 +58,12 @@ pub(crate) fn verify(
                 bad.or((!accepted).then_some(index))
             });
             match bad {
-                Some(index) => Err(ValidationError::InvalidSignature {
+                Some(index) => Err(SignatureError {
                     tx_id: decoded.id,
+                    sender: decoded.tx.payload.sender,
                     index,
-                }),
+                }
+                .into()),
                 None => Ok(Verified {
                     tx: decoded.tx,
                     id: decoded.id,

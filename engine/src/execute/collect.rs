@@ -7,8 +7,10 @@ use foldhash::quality::RandomState;
 use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Receipt, TxBytes};
 use ordlane_scheduler::{Flow, Sink, TxIndex};
 
-use super::{Field, FieldValue, Outcome, ParentState, Ran};
-use crate::{BlockError, SystemError, ValidationError, admit::Rules, verify::Verified};
+use super::{Field, FieldValue, Outcome, ParentState, Ran, RuntimeError};
+use crate::{
+    BlockError, SystemError, ValidationError, admit::Rules, executed::Failure, verify::Verified,
+};
 
 /// The accounts that a block wrote, as they are after it; one that is all default is absent.
 pub(crate) type AccountWrites = BTreeMap<Address, Account>;
@@ -64,6 +66,7 @@ impl<'a> Collector<'a> {
                 writes: AccountWrites::new(),
                 gas_used: 0,
                 fees: Amount::ZERO,
+                failures: Vec::new(),
                 cut_at: None,
                 trace: None,
             },
@@ -122,6 +125,7 @@ impl<'a> Collector<'a> {
         &mut self,
         index: usize,
         receipt: Receipt,
+        failure: Option<Box<RuntimeError>>,
         writes: &[(Field, Option<FieldValue>)],
     ) -> Flow {
         let size = self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes));
@@ -139,6 +143,12 @@ impl<'a> Collector<'a> {
         self.bytes = bytes;
         self.ran.gas_used = gas_used;
         self.ran.fees = fees;
+        let position = self.ran.included.len();
+        let failure = failure.map(|reason| Failure {
+            position,
+            reason: *reason,
+        });
+        self.ran.failures.extend(failure);
         self.ran.included.push(index);
         self.ran.receipts.push(receipt);
         // One that was taken away holds what it holds in an account that is absent.
@@ -166,13 +176,18 @@ impl Sink<Field, FieldValue, Outcome> for Collector<'_> {
     ) -> Flow {
         let index = index.as_usize();
         match (outcome, self.on_invalid) {
-            (Outcome::Included(receipt), _) => self.include(index, receipt, writes),
+            (Outcome::Included(receipt, failure), _) => {
+                self.include(index, receipt, failure, writes)
+            }
             (Outcome::Invalid(error), OnInvalid::LeaveOut) => {
-                self.ran.invalid.push((index, error));
+                self.ran.invalid.push((index, error.into()));
                 Flow::Continue
             }
             (Outcome::Invalid(source), OnInvalid::Refuse) => {
-                self.refuse(BlockError::InvalidTransaction { index, source })
+                self.refuse(BlockError::InvalidTransaction {
+                    index,
+                    source: Box::new(source.into()),
+                })
             }
         }
     }

@@ -6,20 +6,94 @@
 
 use ordlane_primitives::{
     Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Nonce, Receipt, ReceiptStatus,
-    ReturnData, TxKind, codec::Bounded,
+    ReturnData, TxId, TxKind, codec::Bounded,
 };
 use ordlane_scheduler::{OutOfBounds, Stop, TxIndex, View, Vm};
 
 use super::field::{Credit, Field, FieldValue};
-use crate::{ValidationError, verify::Verified};
+use crate::verify::Verified;
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is in the block, with this receipt.
-    Included(Receipt),
+    /// It is in the block, with this receipt; if that says that it failed, with the reason.
+    Included(Receipt, Option<Box<RuntimeError>>),
     /// It cannot be in the block; it wrote nothing.
-    Invalid(ValidationError),
+    Invalid(TransitionError),
+}
+
+/// Why the state does not allow a transaction to be in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransitionError {
+    /// The nonce is not the account's.
+    #[error("nonce {got} is not the account's {expected}")]
+    InvalidNonce {
+        /// The account's nonce.
+        expected: Nonce,
+        /// The transaction's nonce.
+        got: Nonce,
+    },
+    /// The spendable balance does not cover the highest fee.
+    #[error("the highest fee {required} is above the spendable balance {available}")]
+    InsufficientBalance {
+        /// The highest fee.
+        required: Amount,
+        /// What can be spent.
+        available: Amount,
+    },
+}
+
+impl TransitionError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidNonce { .. } => ErrorCode::InvalidNonce,
+            Self::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
+        }
+    }
+}
+
+/// Why a transaction is in a block and failed: what its receipt has no room for. Source: seed specification, section 8.2.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// Its gas limit does not cover an operation. All of its gas is used.
+    #[error(
+        "out of gas: {operation} brings transaction {tx_id} to {needed}, its limit is {gas_limit}"
+    )]
+    OutOfGas {
+        /// The transaction.
+        tx_id: TxId,
+        /// Its limit, which is the gas that it is charged.
+        gas_limit: Gas,
+        /// What it had used with the operation.
+        needed: Gas,
+        /// The operation.
+        operation: &'static str,
+    },
+    /// The amount is above what its sender can spend beside the highest fee.
+    #[error("transaction {tx_id} moves {amount}, and {available} can be spent")]
+    AmountAboveBalance {
+        /// The transaction.
+        tx_id: TxId,
+        /// What it moves.
+        amount: Amount,
+        /// What can be spent.
+        available: Amount,
+    },
+}
+
+impl RuntimeError {
+    /// The stable code, which the receipt has.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::OutOfGas { .. } => ErrorCode::OutOfGas,
+            Self::AmountAboveBalance { .. } => ErrorCode::AmountAboveBalance,
+        }
+    }
 }
 
 /// Runs transactions under one gas schedule.
@@ -28,11 +102,10 @@ pub(crate) struct Transition {
     pub(crate) schedule: &'static GasSchedule,
 }
 
-/// How the body of a transaction ended: its status, the gas it used, its events.
+/// How the body of a transaction ended: the gas it used, and its events unless it failed.
 struct Body {
-    status: ReceiptStatus,
     gas_used: Gas,
-    events: Vec<Event>,
+    ended: Result<Vec<Event>, Box<RuntimeError>>,
 }
 
 /// What a sender has.
@@ -79,7 +152,7 @@ impl Vm for Transition {
         };
         let (required, available) = (payload.max_fee(), sender.spendable());
         let Some(left_to_spend) = available.checked_sub(required) else {
-            return Ok(Outcome::Invalid(ValidationError::InsufficientBalance {
+            return Ok(Outcome::Invalid(TransitionError::InsufficientBalance {
                 required,
                 available,
             }));
@@ -102,14 +175,23 @@ impl Vm for Transition {
         let balance = debit(purse.balance, fee)?;
         view.write(Field::Balance(payload.sender), FieldValue::Amount(balance));
         view.write(Field::Nonce(payload.sender), FieldValue::Nonce(next_nonce));
-        Ok(Outcome::Included(Receipt {
+        let (status, events, failure) = match body.ended {
+            Ok(events) => (ReceiptStatus::Success, events, None),
+            Err(failure) => (
+                ReceiptStatus::Failed(failure.code()),
+                Vec::new(),
+                Some(failure),
+            ),
+        };
+        let receipt = Receipt {
             tx_id: tx.id,
-            status: body.status,
+            status,
             gas_used: body.gas_used,
             fee,
-            events: Bounded::new(body.events).map_err(|error| Stop::fatal(error.to_string()))?,
+            events: Bounded::new(events).map_err(|error| Stop::fatal(error.to_string()))?,
             return_data: ReturnData::default(),
-        }))
+        };
+        Ok(Outcome::Included(receipt, failure))
     }
 }
 
@@ -127,19 +209,31 @@ impl Transition {
         V: View<Key = Field, Value = FieldValue, Delta = Credit>,
     {
         let payload = &tx.tx.payload;
-        let failed = |code, gas_used| {
-            Ok(Body {
-                status: ReceiptStatus::Failed(code),
-                gas_used,
-                events: Vec::new(),
-            })
+        let failed = |gas_used, error| {
+            let ended = Err(Box::new(error));
+            Ok(Body { gas_used, ended })
         };
-        let gas_used = match self.schedule.transfer_total(tx.intrinsic) {
-            Some(gas_used) if gas_used <= payload.gas_limit => gas_used,
-            _ => return failed(ErrorCode::OutOfGas, payload.gas_limit),
+        let (tx_id, gas_limit) = (tx.id, payload.gas_limit);
+        let needed = self.schedule.transfer_total(tx.intrinsic);
+        let gas_used = match needed {
+            Some(needed) if needed <= gas_limit => needed,
+            _ => {
+                let out_of_gas = RuntimeError::OutOfGas {
+                    tx_id,
+                    gas_limit,
+                    needed: needed.unwrap_or(Gas(u64::MAX)),
+                    operation: "transfer",
+                };
+                return failed(gas_limit, out_of_gas);
+            }
         };
         if amount > purse.left_to_spend {
-            return failed(ErrorCode::AmountAboveBalance, gas_used);
+            let above = RuntimeError::AmountAboveBalance {
+                tx_id,
+                amount,
+                available: purse.left_to_spend,
+            };
+            return failed(gas_used, above);
         }
         if to != payload.sender {
             purse.balance = debit(purse.balance, amount)?;
@@ -148,17 +242,14 @@ impl Transition {
                 .map_err(|OutOfBounds| Stop::fatal("a balance exceeds the total supply"))?;
         }
         let events = vec![Event::transfer(payload.sender, to, amount)];
-        Ok(Body {
-            status: ReceiptStatus::Success,
-            gas_used,
-            events,
-        })
+        let ended = Ok(events);
+        Ok(Body { gas_used, ended })
     }
 }
 
 /// The nonce after a transaction with the nonce `got` of an account with the nonce `expected`.
-fn next_nonce(expected: Nonce, got: Nonce) -> Result<Nonce, ValidationError> {
-    let wrong_nonce = ValidationError::InvalidNonce { expected, got };
+fn next_nonce(expected: Nonce, got: Nonce) -> Result<Nonce, TransitionError> {
+    let wrong_nonce = TransitionError::InvalidNonce { expected, got };
     if got != expected {
         return Err(wrong_nonce);
     }

@@ -29,6 +29,7 @@ use crate::{
     changes::Changes,
     durable::Durable,
     execute::ParentState,
+    meters,
     run::{self, Prepared},
     seal, slot,
     stages::Stopwatch,
@@ -99,7 +100,10 @@ impl Engine {
         I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send>,
     {
         let outcome = self.import_all(blocks.into_iter(), &mut done);
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            if let EngineError::Block(refused) = &*error.source {
+                meters::block_refused(refused);
+            }
             // What was submitted after a block that failed is refused; when this returns, nothing goes on.
             let _ = self.flush();
         }
@@ -303,7 +307,7 @@ struct Submitted {
 impl Submitted {
     fn wait(self) -> Result<ImportedBlock, EngineError> {
         Ok(ImportedBlock {
-            committed: self.pending.wait()?,
+            committed: self.pending.end()?,
             transactions: self.transactions,
             failed: self.failed,
             gas_used: self.gas_used,

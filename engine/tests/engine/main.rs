@@ -29,6 +29,7 @@ mod mutated_blocks;
 mod questions;
 mod replays;
 mod slots;
+mod stages;
 mod submit;
 mod subscribe;
 mod supply;

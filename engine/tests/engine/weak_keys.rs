@@ -1,7 +1,7 @@
 //! Keys that no account may have.
 
 use ordlane::{
-    Refusal, ValidationError,
+    AdmissionError, Refusal, ValidationError,
     primitives::{
         Auth, IndexedSignature, MultiPolicy, SigningKey, Transaction, TxBytes, codec, signature,
     },
@@ -82,7 +82,9 @@ fn weak_and_non_canonical_account_keys_are_refused_at_admission_though_their_sig
 
     for (result, expected) in engine.precheck(&txs).unwrap().into_iter().zip(&expected) {
         match result {
-            Err(ValidationError::WeakPublicKey { index }) => assert_eq!(index, *expected),
+            Err(ValidationError::Admission(AdmissionError::WeakPublicKey { index })) => {
+                assert_eq!(index, *expected)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -93,7 +95,9 @@ fn weak_and_non_canonical_account_keys_are_refused_at_admission_though_their_sig
     for left_out in built.left_out {
         assert!(matches!(
             left_out.reason,
-            Refusal::Invalid(ValidationError::WeakPublicKey { .. })
+            Refusal::Invalid(ValidationError::Admission(
+                AdmissionError::WeakPublicKey { .. }
+            ))
         ));
     }
 }

@@ -146,7 +146,7 @@ fn a_locked_part_is_not_spent() {
     let (outcomes, error, _) = run(1, &state, &txs);
     assert!(error.is_none());
     let failed = |outcome: &Outcome| match outcome {
-        Outcome::Included(receipt) => receipt.status,
+        Outcome::Included(receipt, _) => receipt.status,
         Outcome::Invalid(error) => panic!("{error}"),
     };
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_locked_part_is_not_spent() {
         ReceiptStatus::Failed(ErrorCode::AmountAboveBalance)
     );
     // The first fee leaves less than another one beside what is locked.
-    let short = Outcome::Invalid(ValidationError::InsufficientBalance {
+    let short = Outcome::Invalid(TransitionError::InsufficientBalance {
         required: Amount(FEE),
         available: Amount(FEE - 5),
     });
