@@ -5,8 +5,8 @@
 //! - [`mutation`]: deterministic damage to bytes;
 //! - [`fuzz`]: what must hold for any input of a decoder;
 //! - [`state_tree`]: the state tree, written a second time;
-//! - `oracle` (feature): the state machine, written a second time, one transaction after another, and what a witness of a
-//!   block must hold;
+//! - `oracle` (feature): the state machine, written a second time, one transaction after another, what an importer
+//!   does with a block, and what a witness of one must hold;
 //! - `signatures` (feature `oracle`): batches of signatures from any bytes, and what must be said of them;
 //! - `golden` (feature): fixed blocks and encodings, committed as files that pin every format and root;
 //! - `strategies` (feature): proptest strategies for every type of the wire formats;
@@ -27,6 +27,8 @@ pub mod golden;
 pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
+#[cfg(feature = "oracle")]
+pub mod oracle_import;
 #[cfg(feature = "oracle")]
 pub mod oracle_witness;
 #[cfg(feature = "oracle")]

@@ -22,7 +22,12 @@ pub type Context = BlockHeader;
 /// A block that was executed and not committed: the chain that ends in it.
 pub type OracleBlock = Oracle;
 /// A valid payload, the gas that it needs, and what its sender can spend beside the highest fee.
-type Valid = (TransactionPayload, u64, u128);
+pub(crate) type Valid = (TransactionPayload, u64, u128);
+
+/// Raw keys with what they hold before and after.
+pub type Diff = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Option<Vec<u8>>)>;
+/// The accounts that are not absent.
+type Accounts = BTreeMap<Address, Account>;
 
 /// What a builder makes of one candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +43,8 @@ pub enum Outcome {
 /// A chain: its last block, and the accounts after it.
 #[derive(Clone, Debug)]
 pub struct Oracle {
-    params: ChainParams,
-    accounts: BTreeMap<Address, Account>,
+    pub(crate) params: ChainParams,
+    accounts: Accounts,
     /// One for each candidate, in order.
     pub outcomes: Vec<Outcome>,
     /// The candidates that are in the block.
@@ -48,6 +53,8 @@ pub struct Oracle {
     pub receipts: Vec<Receipt>,
     /// Their events, each with its transaction's index in the block.
     pub events: Vec<(u32, Event)>,
+    /// What each of them changes, and last what the end phase does.
+    pub diffs: Vec<Diff>,
     /// The header, with all roots and the gas used.
     pub header: BlockHeader,
 }
@@ -62,6 +69,7 @@ impl Oracle {
             transactions: Vec::new(),
             receipts: Vec::new(),
             events: Vec::new(),
+            diffs: Vec::new(),
             header: BlockHeader {
                 version: BLOCK_VERSION,
                 chain_id: genesis.params().chain_id,
@@ -117,6 +125,7 @@ impl Oracle {
         let mut block = self.clone();
         (block.outcomes, block.transactions) = (Vec::new(), Vec::new());
         (block.receipts, block.events) = (Vec::new(), Vec::new());
+        block.diffs = Vec::new();
         block.header = context.clone();
         let (max_gas, max_txs) = (self.params.block_gas_limit.0, self.params.max_block_txs);
         let (mut gas_used, mut size, mut count, mut fees) = (0, 0, 0, 0);
@@ -133,7 +142,9 @@ impl Oracle {
             if gas > max_gas || count == max_txs || size > self.params.max_block_bytes as usize {
                 break;
             }
+            let before = block.accounts.clone();
             let receipt = transfer(&mut block, &tx, needed, left);
+            block.diffs.push(difference(&before, &block.accounts));
             let events = receipt.events.iter().map(|event| (count, event.clone()));
             block.events.extend(events);
             block.transactions.push(bytes.clone());
@@ -143,12 +154,15 @@ impl Oracle {
         }
         block.outcomes.resize(candidates.len(), Outcome::Cut);
 
+        let before = block.accounts.clone();
         if self.params.fee_rule == FeeRule::PayProposer {
             let proposer = block.accounts.entry(context.proposer).or_default();
             proposer.balance.0 += fees;
         }
+        block.diffs.push(difference(&before, &block.accounts));
         let absent = Account::default();
         block.accounts.retain(|_, account| *account != absent);
+        assert_invariants(self, &block, fees);
         block.header.state_root = state_root(&block.state());
         block.header.transactions_root = list_root("l-tx", block.transactions.iter().cloned());
         block.header.receipts_root = list_root("l-rcpt", block.receipts.iter().map(encode));
@@ -163,8 +177,55 @@ impl Oracle {
     }
 }
 
+/// What holds after every block. The genesis block has no block before it.
+fn assert_invariants(before: &Oracle, after: &Oracle, fees: u128) {
+    let supply = |chain: &Oracle| -> u128 { chain.accounts.values().map(|a| a.balance.0).sum() };
+    let burned = match before.params.fee_rule {
+        FeeRule::Burn => fees,
+        FeeRule::PayProposer => 0,
+    };
+    assert_eq!(supply(before), supply(after) + burned, "the total supply");
+    let nonce = |chain: &Oracle, address| chain.accounts.get(address).map_or(0, |a| a.nonce.0);
+    let mut sent: BTreeMap<Address, u64> = BTreeMap::new();
+    for bytes in &after.transactions {
+        let tx: Transaction = decode(bytes).expect("it is in the block");
+        *sent.entry(tx.payload.sender).or_default() += 1;
+    }
+    for (address, account) in &after.accounts {
+        let rise = sent.get(address).copied().unwrap_or(0);
+        assert_eq!(
+            account.nonce.0,
+            nonce(before, address) + rise,
+            "the nonce of {address}"
+        );
+        assert!(account.locked <= account.balance, "the stake of {address}");
+    }
+    let keeps = |address| after.accounts.contains_key(address) || nonce(before, address) == 0;
+    assert!(
+        before.accounts.keys().all(keeps),
+        "a used nonce is never deleted"
+    );
+}
+
+/// What differs between two states. An account that is all default is absent.
+fn difference(before: &Accounts, after: &Accounts) -> Diff {
+    let of = |accounts: &Accounts, address| {
+        accounts
+            .get(address)
+            .copied()
+            .filter(|account| *account != Account::default())
+    };
+    let both = before.keys().chain(after.keys());
+    let pairs = both.map(|address| (address, of(before, address), of(after, address)));
+    let raw = |account: Option<Account>| account.map(|account| encode(&account));
+    pairs
+        .filter(|(_, old, new)| old != new)
+        .map(|(address, old, new)| (encode(&(0_u8, address)), (raw(old), raw(new))))
+        .collect()
+}
+
 /// Validation: the first failing check decides the code.
-fn validate(chain: &Oracle, bytes: &[u8]) -> Result<Valid, ErrorCode> {
+pub(crate) fn validate(chain: &Oracle, bytes: &[u8]) -> Result<Valid, ErrorCode> {
     let Transaction { payload: tx, auth } = decode(bytes).map_err(|error| match error.cause {
         DecodeCause::Undersized { .. } => ErrorCode::MalformedTransaction,
         DecodeCause::Oversized { .. } => ErrorCode::OversizedTransaction,
@@ -252,7 +313,7 @@ fn transfer(chain: &mut Oracle, tx: &TransactionPayload, needed: u64, left: u128
 }
 
 /// Of small order, or not what its point compresses to, or with a coordinate that is not below 2^255 − 19.
-fn is_weak(key: &[u8; 32]) -> bool {
+pub(crate) fn is_weak(key: &[u8; 32]) -> bool {
     let reduced = key[31] & 0x7f != 0x7f || key[1..31].iter().any(|b| *b != 0xff) || key[0] < 0xed;
     let point = CompressedEdwardsY(*key).decompress();
     !reduced || point.is_some_and(|point| point.is_small_order() || point.compress().0 != *key)
@@ -282,7 +343,7 @@ fn node(leaves: &[Vec<u8>], depth: usize) -> [u8; 32] {
 }
 
 /// The root of a list, whose leaves have a tag of their own.
-fn list_root(tag: &str, items: impl IntoIterator<Item = Vec<u8>>) -> Hash {
+pub(crate) fn list_root(tag: &str, items: impl IntoIterator<Item = Vec<u8>>) -> Hash {
     let mut level: Vec<_> = items.into_iter().map(|item| tagged(tag, &item)).collect();
     let count = level.len() as u64;
     while level.len() > 1 {
@@ -295,7 +356,7 @@ fn list_root(tag: &str, items: impl IntoIterator<Item = Vec<u8>>) -> Hash {
 }
 
 /// SHA-256 behind a tag of 16 bytes.
-fn tagged(tag: &str, data: &[u8]) -> [u8; 32] {
+pub(crate) fn tagged(tag: &str, data: &[u8]) -> [u8; 32] {
     sha(&[format!("ordlane:{tag:\0<8}").as_bytes(), data].concat())
 }
 

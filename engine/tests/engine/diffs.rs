@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, num::NonZeroU64};
 use ordlane::{
     AccountDiff, Engine, EngineError, SystemError,
     primitives::{BlockHeight, Hash, RawKey},
-    state::{StateDiff, StateError},
+    state::{Change, StateDiff, StateError},
 };
-use ordlane_testkit::{oracle::Oracle, workload::Distribution};
+use ordlane_testkit::{
+    oracle::{Diff, Oracle},
+    workload::Distribution,
+};
 
 use crate::support::{build_and_compare, engine, generator, workload};
 
@@ -16,6 +19,13 @@ type State = BTreeMap<RawKey, Vec<u8>>;
 fn of_oracle(oracle: &Oracle) -> State {
     let raw = |(key, value)| (RawKey::from_bytes(key), value);
     oracle.state().into_iter().map(raw).collect()
+}
+
+/// A diff as the oracle has it.
+fn raw(diff: &StateDiff) -> Diff {
+    let changes = diff.changes().iter().cloned();
+    let pair = |change: Change| (change.key.as_bytes().to_vec(), (change.old, change.new));
+    changes.map(pair).collect()
 }
 
 /// Runs a workload, and compares the diffs of each block with the oracle's states.
@@ -33,12 +43,13 @@ fn check(distribution: Distribution, seed: u64, threads: usize) {
             built.executed.diff(),
             built.executed.changes().to_vec(),
             ids,
+            expected.diffs.clone(),
         ));
         engine.commit(built.executed).unwrap();
         oracle = expected;
         states.push(of_oracle(&oracle));
     }
-    for (height, (diff, changes, ids)) in (1..).map(BlockHeight).zip(executed) {
+    for (height, (diff, changes, ids, of_oracle)) in (1..).map(BlockHeight).zip(executed) {
         assert_eq!(diff.changes(), changes);
         assert_eq!(engine.diff(height).unwrap().unwrap(), diff);
         let (before, after) = (&states[height.0 as usize - 1], &states[height.0 as usize]);
@@ -48,6 +59,9 @@ fn check(distribution: Distribution, seed: u64, threads: usize) {
         diff.reverse().apply(&mut state).unwrap();
         assert_eq!(state, *before);
         parts_make_the_whole(&engine, height, &diff, &ids);
+        let parts = engine.transaction_diffs(height).unwrap().unwrap();
+        let parts = parts.transactions.iter().chain([&parts.end]);
+        assert_eq!(parts.map(raw).collect::<Vec<_>>(), of_oracle);
     }
 }
 

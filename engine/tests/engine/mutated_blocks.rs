@@ -1,14 +1,20 @@
-//! Blocks of which one field was changed: each is refused, and the store is byte for byte what it was. Also when their own
-//! proposer signs them again.
+//! Blocks of which one field was changed: each is refused, with the code that the oracle gives, and the store is byte for
+//! byte what it was. Also when their own proposer signs them again.
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use ordlane::{
     BlockContext, BlockError, Engine, EngineError, ProposerSchedule, Slot,
-    primitives::{Address, Auth, Block, SigningKey, TimestampMs, codec},
+    primitives::{
+        Address, Auth, Block, BlockHeight, ErrorCode, Genesis, SigningKey, TimestampMs, codec,
+    },
     state::{MemoryStorage, Space, Storage as _},
 };
-use ordlane_testkit::workload::{Distribution, Workload};
+use ordlane_testkit::{
+    oracle::Oracle,
+    oracle_import::Slots,
+    workload::{Distribution, Workload},
+};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{RngCore as _, SeedableRng as _},
@@ -22,6 +28,9 @@ const BLOCKS: usize = if cfg!(debug_assertions) {
 } else {
     100_000
 };
+
+/// Of so many changed blocks the oracle looks at four, one signed in each way.
+const ORACLE_EVERY: usize = if cfg!(debug_assertions) { 8 } else { 40 };
 
 /// One proposer, who has to sign.
 #[derive(Debug)]
@@ -114,7 +123,7 @@ fn a_block_with_one_changed_field_is_refused_and_changes_nothing() {
     let key = SigningKey::from_seed([77; 32]);
     let storage = Arc::new(MemoryStorage::default());
     let engine = Engine::builder()
-        .genesis(genesis)
+        .genesis(genesis.clone())
         .threads(1)
         .store(Arc::clone(&storage) as _)
         .proposers(Arc::new(Only(key.address())))
@@ -135,6 +144,8 @@ fn a_block_with_one_changed_field_is_refused_and_changes_nothing() {
     let honest = signed(&engine, &second.txs, second.timestamp_ms)
         .block()
         .clone();
+    let (oracle, slots) = oracle_of(&engine, &genesis, key.address());
+    oracle.import(&codec::encode(&honest), &slots).unwrap();
     let before = dump(&storage);
     let head = engine.durable_head();
 
@@ -148,7 +159,13 @@ fn a_block_with_one_changed_field_is_refused_and_changes_nothing() {
             continue;
         }
         sign_by(done % 4, &mut changed, &honest, &key);
-        *refused.entry(refusal(&engine, &changed)).or_default() += 1;
+        let (name, code) = refusal(&engine, &changed);
+        // The oracle is slow, and its answers are wanted for every kind of change.
+        if done % ORACLE_EVERY < 4 {
+            let expected = oracle.import(&codec::encode(&changed), &slots).err();
+            assert_eq!(Some(code), expected, "{name}: {:?}", changed.header);
+        }
+        *refused.entry(name).or_default() += 1;
         done += 1;
     }
     println!("{done} refused: {refused:?}");
@@ -161,6 +178,21 @@ fn a_block_with_one_changed_field_is_refused_and_changes_nothing() {
     let executed = engine.import_block(&codec::encode(&honest)).unwrap();
     engine.commit(executed).unwrap();
     assert_eq!(engine.durable_head().hash, honest.hash());
+}
+
+/// The oracle after the first block, and who is due.
+fn oracle_of(engine: &Engine, genesis: &Genesis, proposer: Address) -> (Oracle, Slots) {
+    let slots = Slots {
+        proposers: vec![proposer],
+        signed: true,
+        latest: None,
+    };
+    let oracle = Oracle::new(genesis);
+    let first = engine.block(BlockHeight(1)).unwrap().unwrap();
+    (
+        oracle.import(&codec::encode(&first), &slots).unwrap(),
+        slots,
+    )
 }
 
 /// Without a signature, with another's, with that of the honest block, or signed again.
@@ -176,18 +208,20 @@ fn sign_by(way: usize, changed: &mut Block, honest: &Block, key: &SigningKey) {
     }
 }
 
-/// What a block is refused for, in a word.
-fn refusal(engine: &Engine, block: &Block) -> String {
-    match engine.import_block(&codec::encode(block)) {
-        Err(EngineError::Block(BlockError::Header { field, .. })) => format!("Header {field}"),
-        Err(EngineError::Block(error)) => format!("{error:?}")
-            .split(|c: char| !c.is_alphanumeric())
-            .next()
-            .unwrap()
-            .to_owned(),
+/// What a block is refused for: in a word, and its code.
+fn refusal(engine: &Engine, block: &Block) -> (String, ErrorCode) {
+    let error = match engine.import_block(&codec::encode(block)) {
+        Err(EngineError::Block(error)) => error,
         Err(other) => panic!("{other:?}"),
         Ok(_) => panic!("accepted: {:?}", block.header),
-    }
+    };
+    let debug = format!("{error:?}");
+    let word = debug.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+    let name = match &error {
+        BlockError::Header { field, .. } => format!("{word} {field}"),
+        _ => word.to_owned(),
+    };
+    (name, error.code())
 }
 
 fn every_flip_of_the_authorisation_is_refused(engine: &Engine, honest: &Block) {
@@ -204,6 +238,6 @@ fn every_flip_of_the_authorisation_is_refused(engine: &Engine, honest: &Block) {
             proposer_auth: Some(Auth::Ed25519 { key, signature }),
             ..honest.clone()
         };
-        assert_eq!(refusal(engine, &changed), "ProposerAuth");
+        assert_eq!(refusal(engine, &changed).0, "ProposerAuth");
     }
 }
