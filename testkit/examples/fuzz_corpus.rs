@@ -48,9 +48,23 @@ fn main() -> io::Result<()> {
     for (name, diff) in reverse_diffs() {
         put(&folder.join("reverse_diff"), name, &encode(&diff))?;
     }
+    put(
+        &folder.join("genesis_json"),
+        "documented",
+        documented_genesis().as_bytes(),
+    )?;
     write_witness(&folder)?;
     let snapshot = genesis_snapshot().map_err(io::Error::other)?;
     put(&folder.join("snapshot_import"), "genesis", &snapshot)
+}
+
+/// The example of the schema's page.
+fn documented_genesis() -> &'static str {
+    let text = include_str!("../../docs/GENESIS.md");
+    let example = text
+        .split_once("```json\n")
+        .and_then(|(_, rest)| rest.split_once("```"));
+    example.map_or("", |(document, _)| document)
 }
 
 /// The snapshot of the genesis block of the golden chain.

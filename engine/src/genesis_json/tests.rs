@@ -1,5 +1,8 @@
 use std::error::Error as _;
 
+use ordlane_testkit::mutation::mutate;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
+
 use super::*;
 
 /// The hash of the documented example. Changing it changes every chain that begins like that.
@@ -197,4 +200,24 @@ fn a_document_that_is_too_long_is_not_parsed() {
     let spaces = vec![b' '; MAX_GENESIS_JSON_BYTES + 1];
     let error = genesis_from_json(&spaces).unwrap_err();
     assert!(matches!(error, GenesisJsonError::TooLarge { bytes } if bytes == spaces.len()));
+}
+
+#[test]
+fn a_damaged_document_is_a_genesis_that_comes_back_or_a_typed_error() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let (mut refused, mut accepted) = (0, 0);
+    for _ in 0..20_000 {
+        match genesis_from_json(&mutate(document().as_bytes(), &mut rng)) {
+            Err(_) => refused += 1,
+            Ok(genesis) => {
+                let again = genesis_to_json(&genesis).unwrap();
+                assert_eq!(genesis_from_json(again.as_bytes()).unwrap(), genesis);
+                accepted += 1;
+            }
+        }
+    }
+    assert!(
+        refused > 10_000 && accepted > 100,
+        "{refused} and {accepted}"
+    );
 }
