@@ -342,6 +342,26 @@ pub(crate) enum Mode {
     Sequential,
 }
 
+impl Mode {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Parallel => "parallel",
+            Self::Auto => "auto",
+            Self::Sequential => "sequential",
+        }
+    }
+}
+
+impl From<Mode> for ordlane_scheduler::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Parallel => Self::Parallel,
+            Mode::Auto => Self::Auto,
+            Mode::Sequential => Self::Sequential,
+        }
+    }
+}
+
 /// What a batch does to the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {

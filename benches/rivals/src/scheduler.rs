@@ -7,7 +7,7 @@ use ordlane_scheduler::{
     TxIndex, View, Vm,
 };
 
-use crate::cli::{self, SchedulerOptions, SharedKey};
+use crate::cli::{SchedulerOptions, SharedKey};
 use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::measure::{
@@ -38,16 +38,11 @@ pub(crate) fn header(
     machine: Machine,
     iterations_per_us: f64,
 ) -> Header<Spinning> {
-    let mode = match options.mode {
-        cli::Mode::Parallel => "parallel",
-        cli::Mode::Auto => "auto",
-        cli::Mode::Sequential => "sequential",
-    };
     Header {
         machine,
         rounds: options.rounds,
         setup: Spinning {
-            mode,
+            mode: options.mode.name(),
             iterations_per_us,
         },
     }
@@ -150,11 +145,7 @@ fn row(point: Point, rounds: &[Round]) -> SchedulerRow {
 
 /// The mode that was asked for.
 pub(crate) fn mode(options: &SchedulerOptions) -> Mode {
-    match options.mode {
-        cli::Mode::Parallel => Mode::Parallel,
-        cli::Mode::Auto => Mode::Auto,
-        cli::Mode::Sequential => Mode::Sequential,
-    }
+    options.mode.into()
 }
 
 /// Runs all three once, each time in another order.
