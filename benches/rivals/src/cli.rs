@@ -1,8 +1,12 @@
 //! The command line.
 
+pub(crate) mod block;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use self::block::BlockOptions;
 
 /// Measures ours beside its rivals in one process and prints ratios.
 #[derive(Debug, Parser)]
@@ -128,6 +132,13 @@ pub(crate) enum Command {
     /// Every opening is that of a copy. Lists are separated by commas.
     #[command(after_long_help = OPENING_FIGURES)]
     Opening(OpeningOptions),
+    /// Whole blocks from bytes to durable roots: ours in parallel, ours in sequence, and two nodes of others' parts.
+    ///
+    /// Lists are separated by commas and every combination is measured. All blocks are made before any clock runs; the
+    /// runs of a round follow each other in changing order in one process, and each round goes on where the one before
+    /// ended.
+    #[command(after_long_help = block::FIGURES)]
+    Block(BlockOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.

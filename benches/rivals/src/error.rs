@@ -2,12 +2,17 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io;
+use std::{io, iter};
 
+use ordlane::{EngineError, ImportError, SystemError};
 use ordlane_gpu_kernels::DispatchError;
+use ordlane_primitives::codec::DecodeError;
+use ordlane_primitives::{ErrorCode, GenesisError};
 use ordlane_rivals_apart::{LanesError, Unsuited};
 use ordlane_scheduler::{ConfigError, RunError};
 use ordlane_state::StateError;
+use ordlane_testkit::workload::WorkloadError;
+use rayon::ThreadPoolBuildError;
 
 use crate::apart::ApartError;
 
@@ -47,8 +52,35 @@ pub(crate) enum CompareError {
     /// A proof does not show what it was made for.
     #[error("a proof of {0} does not verify")]
     Proof(&'static str),
-    /// Ours had no turn in a round.
-    #[error("a round without ours")]
+    /// There is no such load.
+    #[error("the load: {0}")]
+    Load(#[from] WorkloadError),
+    /// A transaction that was made for a block is not in it.
+    #[error("a transaction was left out of its block: {0}")]
+    LeftOut(String),
+    /// Our engine refused a block, or failed.
+    #[error("the engine: {}", chain(.0))]
+    Engine(#[from] EngineError),
+    /// Our engine could not be set up.
+    #[error("the engine: {}", chain(.0))]
+    System(#[from] SystemError),
+    /// Our engine refused one of several blocks, or failed.
+    #[error("the engine: {}", chain(.0))]
+    Import(#[from] ImportError),
+    /// A rival cannot read a block or a transaction.
+    #[error("a rival: {0}")]
+    Decode(#[from] DecodeError),
+    /// A rival refused a transaction.
+    #[error("a rival refuses a transaction: {0}")]
+    Refused(ErrorCode),
+    /// A rival does not know the chain's parameters.
+    #[error("a rival: {0}")]
+    Genesis(#[from] GenesisError),
+    /// A rival has no threads.
+    #[error("a rival: {0}")]
+    Pool(#[from] ThreadPoolBuildError),
+    /// Somebody had no turn in a round.
+    #[error("a round in which somebody had no turn")]
     Turn,
     /// A folder could not be made or read.
     #[error("files: {0}")]
@@ -56,6 +88,12 @@ pub(crate) enum CompareError {
     /// The result could not be printed.
     #[error("the report: {0}")]
     Report(#[from] serde_json::Error),
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 impl CompareError {

@@ -1,6 +1,7 @@
 //! `compare`: measures ours beside what it is measured against, interleaved, and prints ratios.
 
 mod apart;
+mod block;
 mod chain;
 mod cli;
 mod contest;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         cli::Command::State(options) => state::compare(options),
         cli::Command::Disk(options) => disk::compare(options),
         cli::Command::Opening(options) => opening::compare(options),
+        cli::Command::Block(options) => block::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,11 +1,11 @@
 //! `compare state`: our tree and store beside NOMT and jmt.
 
 mod field;
-mod jmt;
-mod nomt;
+pub(crate) mod jmt;
+pub(crate) mod nomt;
 mod ours;
 mod proofs;
-mod rival;
+pub(crate) mod rival;
 mod row;
 pub(crate) mod workload;
 

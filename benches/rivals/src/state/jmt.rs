@@ -11,7 +11,7 @@ use crate::measure::taken;
 
 /// A tree of jmt's.
 #[derive(Default)]
-pub(super) struct JmtRival {
+pub(crate) struct JmtRival {
     store: MockTreeStore,
     /// The version of the next batch.
     next: u64,

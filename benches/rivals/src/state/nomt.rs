@@ -20,22 +20,24 @@ const MIN_BUCKETS: u32 = 64_000;
 const KEYS_PER_BUCKET: usize = 8;
 
 /// A store of NOMT's.
-pub(super) struct NomtRival {
+pub(crate) struct NomtRival {
     nomt: Nomt<Sha2Hasher>,
 }
 
 /// How many threads NOMT has for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Workers {
+pub(crate) enum Workers {
     /// One for the tree and one for reading and writing.
     One,
     /// As many as it takes by default.
     Default,
+    /// So many for the tree, and as many for reading and writing as it takes by default.
+    Commit(usize),
 }
 
 impl NomtRival {
     /// The store, or nothing where the system refuses what NOMT cannot do without.
-    pub(super) fn open(
+    pub(crate) fn open(
         folder: &Path,
         keys: usize,
         cache_mib: u32,
@@ -50,9 +52,13 @@ impl NomtRival {
         options.leaf_cache_size(cache_mib as usize);
         let buckets = u32::try_from(keys / KEYS_PER_BUCKET).unwrap_or(u32::MAX);
         options.hashtable_buckets(buckets.max(MIN_BUCKETS));
-        if workers == Workers::One {
-            options.commit_concurrency(1);
-            options.io_workers(1);
+        match workers {
+            Workers::One => {
+                options.commit_concurrency(1);
+                options.io_workers(1);
+            }
+            Workers::Default => {}
+            Workers::Commit(workers) => options.commit_concurrency(workers),
         }
         let nomt = Nomt::open(options).map_err(CompareError::nomt)?;
         Ok(Some(Self { nomt }))

@@ -6,10 +6,10 @@ use crate::measure::{Spread, taken};
 
 /// Somebody's proofs, each figure per proof.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ProofFigures {
-    pub(super) bytes: f64,
-    pub(super) prove_us: Spread,
-    pub(super) verify_us: Spread,
+pub(crate) struct ProofFigures {
+    pub(crate) bytes: f64,
+    pub(crate) prove_us: Spread,
+    pub(crate) verify_us: Spread,
 }
 
 /// Makes a proof of every key of the sample and verifies it against the root and the value, in every round; the first

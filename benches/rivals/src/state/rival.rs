@@ -7,17 +7,17 @@ use crate::measure::Taken;
 
 /// What a batch took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Applied {
+pub(crate) struct Applied {
     /// The root, where its rule is ours.
-    pub(super) root: Option<[u8; 32]>,
+    pub(crate) root: Option<[u8; 32]>,
     /// From the changes to the root.
-    pub(super) root_taken: Taken,
+    pub(crate) root_taken: Taken,
     /// From the changes to the durable batch, where the rival has files.
-    pub(super) durable: Option<Taken>,
+    pub(crate) durable: Option<Taken>,
 }
 
 /// A rival that holds the state.
-pub(super) trait Rival {
+pub(crate) trait Rival {
     /// Makes the batch part of the state.
     fn apply(&mut self, batch: &[Op]) -> Result<Applied, CompareError>;
     /// Proves the keys of the sample in every round.

@@ -28,6 +28,18 @@ pub(crate) struct Op {
     place: Option<usize>,
 }
 
+impl Op {
+    /// A change of which nobody asks what was there before.
+    pub(crate) fn put(key: Key, new: Option<Vec<u8>>) -> Self {
+        Self {
+            key,
+            old: None,
+            new,
+            place: None,
+        }
+    }
+}
+
 /// All keys that have a value.
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
