@@ -80,6 +80,7 @@ demo:
     ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 5
     ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 2 --zipf 1.2 --failing 0.4
     ./.ci/check-demo --txs 2000 --accounts 2 --blocks 2
+    ./.ci/check-demo --txs 5000 --accounts 1000 --blocks 3 --workload full
 
 # A short comparison, its JSON checked
 compare-check:

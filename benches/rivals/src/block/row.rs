@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ordlane::Stages;
+use ordlane::{Stage, Stages};
 use serde_json::{Map, Value, json};
 
 use super::{Blocks, Point, Round, dalek_backend};
@@ -45,7 +45,7 @@ struct Cost {
     cpu_us: Spread,
 }
 
-type StageTimes = [Spread; Stages::NAMES.len()];
+type StageTimes = [Spread; Stage::ALL.len()];
 
 impl BlockRow {
     /// The medians; the first round warms up.
@@ -104,19 +104,19 @@ impl BlockRow {
 
     fn stages_json(&self) -> Value {
         let [parallel, sequential] = &self.stages;
-        let stages = (Stages::NAMES.into_iter()).zip(parallel.iter().zip(sequential));
-        let stages = stages.map(|(name, (parallel, sequential))| {
-            let mut stage = Map::new();
-            put(&mut stage, "parallel_ms", Some(*parallel));
-            put(&mut stage, "sequential_ms", Some(*sequential));
-            (name.to_owned(), Value::Object(stage))
+        let stages = (Stage::ALL.into_iter()).zip(parallel.iter().zip(sequential));
+        let stages = stages.map(|(stage, (parallel, sequential))| {
+            let mut times = Map::new();
+            put(&mut times, "parallel_ms", Some(*parallel));
+            put(&mut times, "sequential_ms", Some(*sequential));
+            (stage.name().to_owned(), Value::Object(times))
         });
         Value::Object(stages.collect())
     }
 }
 
 /// Milliseconds per block of each stage, of rounds of so many blocks.
-fn stage_times(rounds: &[[Duration; Stages::NAMES.len()]], blocks: u32) -> StageTimes {
+fn stage_times(rounds: &[[Duration; Stage::ALL.len()]], blocks: u32) -> StageTimes {
     let per_block_ms = per_item(blocks as usize, 1e3);
     std::array::from_fn(|stage| {
         Spread::over(rounds, |times| times[stage].as_secs_f64()).scaled(per_block_ms)
@@ -137,8 +137,8 @@ impl Row for BlockRow {
         ("seq us/tx", 19),
         ("vs naive", 18),
         ("vs strong", 16),
-        ("stages ms", 27),
-        ("seq ms", 27),
+        ("stages ms", 33),
+        ("seq ms", 33),
         ("roots", 6),
     ];
     type Setup = Blocks;

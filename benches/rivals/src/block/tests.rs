@@ -1,5 +1,5 @@
 use clap::Parser;
-use ordlane::Stages;
+use ordlane::Stage;
 use serde_json::{Map, Value};
 
 use super::input::Input;
@@ -79,7 +79,7 @@ fn everybody_has_figures_and_the_same_roots() {
         for key in of_strong {
             assert_eq!(row[key].as_f64() > Some(0.0), has_strong, "{key}");
         }
-        for stage in Stages::NAMES {
+        for stage in Stage::ALL.map(Stage::name) {
             for way in ["parallel_ms", "sequential_ms"] {
                 let time = row["stages"][stage][way].as_f64();
                 assert!(time > Some(0.0), "{way} of {stage}");
