@@ -1,21 +1,39 @@
 //! What one block changes, to be looked up by key.
 
+use std::{hash::BuildHasher, sync::OnceLock};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
 use ordlane_primitives::RawKey;
 use ordlane_state::Change;
 
 /// The changes of one block, strictly ascending by key.
 #[derive(Debug, Default)]
-pub(crate) struct Changes(Vec<Change>);
+pub(crate) struct Changes {
+    all: Vec<Change>,
+    /// Made at the first look: a block on which nothing is executed needs none.
+    index: OnceLock<Index>,
+}
+
+/// The places of changes in their list, by key.
+#[derive(Debug)]
+struct Index {
+    hasher: RandomState,
+    places: HashTable<usize>,
+}
 
 impl Changes {
     /// `changes` ascend by key.
     pub(crate) fn new(changes: Vec<Change>) -> Self {
         debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key));
-        Self(changes)
+        Self {
+            all: changes,
+            index: OnceLock::new(),
+        }
     }
 
     pub(crate) fn as_slice(&self) -> &[Change] {
-        &self.0
+        &self.all
     }
 
     /// What the block says of a key: nothing, or its value after it, or that it is absent then.
@@ -29,7 +47,26 @@ impl Changes {
     }
 
     fn find(&self, key: &RawKey) -> Option<&Change> {
-        let at = self.0.binary_search_by(|change| change.key.cmp(key)).ok()?;
-        self.0.get(at)
+        let index = self.index.get_or_init(|| Index::of(&self.all));
+        let is_there = |place: &usize| self.all.get(*place).is_some_and(|there| there.key == *key);
+        let hash = index.hasher.hash_one(key);
+        let place = index.places.find(hash, is_there)?;
+        self.all.get(*place)
+    }
+}
+
+impl Index {
+    fn of(changes: &[Change]) -> Self {
+        let hasher = RandomState::default();
+        let mut places = HashTable::with_capacity(changes.len());
+        let hash_at = |place: usize| {
+            changes
+                .get(place)
+                .map_or(0, |there| hasher.hash_one(&there.key))
+        };
+        for place in 0..changes.len() {
+            places.insert_unique(hash_at(place), place, |place| hash_at(*place));
+        }
+        Self { hasher, places }
     }
 }

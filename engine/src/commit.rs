@@ -77,6 +77,7 @@ impl DurableChain {
             hash: head.hash,
             tree: self.store.tree(),
             published,
+            recent: durable.recent_with(&layer.changes),
         };
         self.advance(next, || layer.detach());
         self.know_supply(supply);

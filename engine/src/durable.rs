@@ -14,6 +14,7 @@ use ordlane_state::{StateStore, Tree};
 use crate::{
     BlockError, EngineError, Executed, Head, SystemError,
     builder::header_at,
+    changes::Changes,
     checkpoint::Checkpoints,
     invariants,
     snapshot::{Published, Snapshot},
@@ -28,11 +29,22 @@ pub(crate) struct Durable {
     pub(crate) tree: Tree,
     /// Where the list of published blocks ended when this one became durable.
     pub(crate) published: Arc<Published>,
+    /// What it and the last blocks below it changed, the newest first: what was written lately is read again most.
+    pub(crate) recent: Vec<Arc<Changes>>,
 }
+
+/// Of so many durable blocks the changes stay in memory.
+const RECENT_BLOCKS: usize = 4;
 
 impl Durable {
     pub(crate) fn head(&self) -> Head {
         Head::of(&self.header, self.hash)
+    }
+
+    /// The recent changes when a block on this one has become durable.
+    pub(crate) fn recent_with(&self, changes: &Arc<Changes>) -> Vec<Arc<Changes>> {
+        let all = [changes].into_iter().chain(&self.recent);
+        all.take(RECENT_BLOCKS).map(Arc::clone).collect()
     }
 }
 
@@ -95,7 +107,8 @@ impl DurableChain {
 
     /// The state at a durable block that is or was the last.
     pub(crate) fn snapshot(&self, durable: &Durable) -> Snapshot<'_> {
-        Snapshot::new(&self.store, Arc::clone(&durable.published))
+        let published = Arc::clone(&durable.published);
+        Snapshot::new(&self.store, published, durable.recent.clone())
     }
 
     /// All balances together after a block that is about to be committed, where that is known. At the end of an epoch
@@ -150,7 +163,7 @@ impl Drop for DurableChain {
     }
 }
 
-/// The store's tip, with nothing published since.
+/// The store's tip, with nothing published since and nothing in memory.
 fn tip_of(store: &StateStore) -> Result<Durable, SystemError> {
     let tip = store.tip().ok_or(SystemError::NoGenesis)?;
     Ok(Durable {
@@ -158,5 +171,6 @@ fn tip_of(store: &StateStore) -> Result<Durable, SystemError> {
         header: header_at(store, tip.height)?,
         tree: store.tree(),
         published: Arc::default(),
+        recent: Vec::new(),
     })
 }

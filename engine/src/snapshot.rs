@@ -12,6 +12,9 @@
 //! the old one. It does not matter whether the entries of a block become visible at once or one by one. A block that is
 //! published and then refused leaves changes behind whose old values are right.
 //!
+//! What the snapshot's block and the last ones below it changed is in memory, and the newest of them that has a key has its
+//! value: nothing is read then, and nothing can be written in between.
+//!
 //! Undoing blocks is no commit and is not published: it waits until there is no snapshot.
 
 use std::sync::{Arc, OnceLock};
@@ -76,16 +79,29 @@ impl Drop for Published {
 pub(crate) struct Snapshot<'a> {
     store: &'a StateStore,
     since: Arc<Published>,
+    /// What the last blocks up to that one changed, the newest first.
+    recent: Vec<Arc<Changes>>,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(crate) const fn new(store: &'a StateStore, since: Arc<Published>) -> Self {
-        Self { store, since }
+    pub(crate) const fn new(
+        store: &'a StateStore,
+        since: Arc<Published>,
+        recent: Vec<Arc<Changes>>,
+    ) -> Self {
+        Self {
+            store,
+            since,
+            recent,
+        }
     }
 }
 
 impl RawState for Snapshot<'_> {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
+        if let Some(value) = self.recent.iter().find_map(|block| block.new_value(key)) {
+            return Ok(value.map(<[u8]>::to_vec));
+        }
         // In this order: see the module's invariant.
         let stored = self.store.read(key.as_bytes())?;
         Ok(match self.since.value_before(key) {
@@ -97,8 +113,8 @@ impl RawState for Snapshot<'_> {
 
 #[cfg(test)]
 mod tests {
-    use ordlane_primitives::Address;
-    use ordlane_state::Change;
+    use ordlane_primitives::{Address, batch::Sequential};
+    use ordlane_state::{Change, MemoryStorage};
 
     use super::*;
 
@@ -133,6 +149,28 @@ mod tests {
         assert_eq!(first.value_before(&key(1)), Some(Some(&[10][..])));
         assert_eq!(first.value_before(&key(2)), None);
         assert_eq!(second.value_before(&key(1)), None);
+    }
+
+    #[test]
+    fn of_the_last_blocks_the_newest_that_has_a_key_says_what_is_there() {
+        let storage = Arc::new(MemoryStorage::new());
+        let store = StateStore::open(storage, Arc::new(Sequential)).unwrap();
+        let older = block(&[
+            (1, None, Some(10)),
+            (2, None, Some(20)),
+            (3, None, Some(30)),
+        ]);
+        let newer = block(&[(1, Some(10), Some(11)), (2, Some(20), None)]);
+        let since = Arc::new(Published::default());
+        // What comes later is not of the snapshot, wherever it stands.
+        since.publish(&block(&[(1, Some(11), Some(12)), (4, Some(40), None)]));
+        let snapshot = Snapshot::new(&store, since, vec![newer, older]);
+        let value = |number| snapshot.raw_value(&key(number)).unwrap();
+        assert_eq!(value(1), Some(vec![11]));
+        assert_eq!(value(2), None);
+        assert_eq!(value(3), Some(vec![30]));
+        assert_eq!(value(4), Some(vec![40]));
+        assert_eq!(value(5), None);
     }
 
     #[test]

@@ -111,8 +111,8 @@ impl Summary {
         let (parallel, sequential) = (&chains.parallel, &chains.sequential);
         let wall = |chain: &Chain| chain.wall.as_secs_f64();
         let backends = Backends::of(parallel.engine.dispatcher());
-        let timed = f64::from(args.txs) * args.blocks as f64;
-        let tps = |chain: &Chain| ratio(timed, wall(chain)).round();
+        let timed = u64::from(args.txs).saturating_mul(args.blocks);
+        let tps = |chain: &Chain| ratio(timed as f64, wall(chain)).round();
         Ok(Self {
             workload: args.workload,
             txs: args.txs,

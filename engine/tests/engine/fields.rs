@@ -293,7 +293,7 @@ impl Storage for Counting {
 }
 
 #[test]
-fn an_account_is_read_from_the_store_once_per_block() {
+fn an_account_is_read_from_the_store_once_and_not_at_all_when_it_was_written_lately() {
     let genesis = Senders::new(30).genesis(&[]);
     let absent = Address::from_bytes([0xcc; 32]);
     for threads in THREADS {
@@ -318,8 +318,10 @@ fn an_account_is_read_from_the_store_once_per_block() {
             let parent = engine.durable_head().hash;
             let executed = engine.execute(&parent, &context, &txs).unwrap();
             let reads = storage.account_reads.load(Ordering::SeqCst);
-            // The thirty, the absent one and the proposer; threads that ask at the same time may each read it.
-            assert!((32..=32 * threads).contains(&reads), "{reads} reads");
+            // The thirty, the absent one and the proposer; threads that ask at the same time may each read it. The first
+            // block writes them all.
+            let expected = if round == 1 { 32..=32 * threads } else { 0..=0 };
+            assert!(expected.contains(&reads), "{reads} reads");
             engine.commit(executed).unwrap();
         }
     }
