@@ -46,6 +46,19 @@ impl Changes {
         self.find(key).map(|change| change.old.as_deref())
     }
 
+    /// What its keys and values take of memory, about.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let value = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        let size = |change: &Change| {
+            let values = value(&change.old).saturating_add(value(&change.new));
+            let key = change.key.as_bytes().len();
+            values
+                .saturating_add(key)
+                .saturating_add(size_of::<Change>())
+        };
+        self.all.iter().map(size).fold(0, usize::saturating_add)
+    }
+
     fn find(&self, key: &RawKey) -> Option<&Change> {
         let index = self.index.get_or_init(|| Index::of(&self.all));
         let is_there = |place: &usize| self.all.get(*place).is_some_and(|there| there.key == *key);

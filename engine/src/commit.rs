@@ -30,7 +30,7 @@ impl Engine {
     /// store fails. After a failed write every further commit is refused until the store is opened anew.
     pub fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
         let lanes = self.dispatcher.lanes();
-        meters::counted(lanes.detached(|| self.committer.commit(executed)))
+        lanes.detached(|| self.committer.commit(executed))
     }
 }
 
@@ -38,6 +38,10 @@ impl DurableChain {
     /// Makes an executed block the last durable one.
     #[tracing::instrument(skip_all, fields(height = %executed.header().number, hash = %executed.hash()))]
     pub(crate) fn commit(&self, executed: Executed) -> Result<Committed, EngineError> {
+        meters::counted(self.commit_on_tip(executed))
+    }
+
+    fn commit_on_tip(&self, executed: Executed) -> Result<Committed, EngineError> {
         let _no_other = self.pause();
         let mut watch = Stopwatch::start();
         let (head, durable) = (executed.head(), self.durable());

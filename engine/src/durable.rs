@@ -33,8 +33,9 @@ pub(crate) struct Durable {
     pub(crate) recent: Vec<Arc<Changes>>,
 }
 
-/// Of so many durable blocks the changes stay in memory.
+/// Of so many durable blocks the changes stay in memory, as long as they take no more than so many bytes together.
 const RECENT_BLOCKS: usize = 4;
+const RECENT_BYTES: usize = 64 << 20;
 
 impl Durable {
     pub(crate) fn head(&self) -> Head {
@@ -43,8 +44,14 @@ impl Durable {
 
     /// The recent changes when a block on this one has become durable.
     pub(crate) fn recent_with(&self, changes: &Arc<Changes>) -> Vec<Arc<Changes>> {
+        let mut room = RECENT_BYTES;
         let all = [changes].into_iter().chain(&self.recent);
-        all.take(RECENT_BLOCKS).map(Arc::clone).collect()
+        // One that has no room ends the list: below it nothing is the newest any more.
+        let kept = all.take(RECENT_BLOCKS).map_while(|changes| {
+            room = room.checked_sub(changes.size_bytes())?;
+            Some(Arc::clone(changes))
+        });
+        kept.collect()
     }
 }
 

@@ -8,7 +8,10 @@ mod collect;
 mod field;
 mod transition;
 
-use std::sync::{Mutex, TryLockError};
+use std::{
+    iter,
+    sync::{Mutex, TryLockError},
+};
 
 use ordlane_primitives::{Amount, BlockHeight, Receipt};
 use ordlane_scheduler::{Config, Executor, MemoryFor, Mode, Options, RunError, Vm};
@@ -120,6 +123,9 @@ impl Runner {
         drop(memory);
         // What the collector refused stands below whatever stopped the run, so it is the first fault.
         if let Some(error) = collector.take_refusal() {
+            if let BlockError::InvalidTransaction { source, .. } = &error {
+                meters::refused(iter::once(&**source));
+            }
             return Err(error.into());
         }
         match outcome {

@@ -14,6 +14,20 @@
 //!   handle is poisoned, and the store is at its last durable block;
 //! - there is no global state and no async.
 //!
+//! **What operators can count** goes through the `metrics` facade:
+//!
+//! | name | labels | |
+//! |---|---|---|
+//! | `ordlane_blocks_committed_total` | | blocks that became durable |
+//! | `ordlane_blocks_refused_total` | `code` | blocks that were refused when they were executed, built, imported or committed |
+//! | `ordlane_transactions_committed_total` | | transactions of durable blocks |
+//! | `ordlane_transactions_failed_total` | | those of them that failed |
+//! | `ordlane_transactions_refused_total` | `stage`, `code` | transactions that a stage refused, as often as it did |
+//! | `ordlane_stage_seconds` | `stage` | the time of each stage of a block that became durable |
+//! | `ordlane_checkpoints_written_total` | | checkpoints that were written |
+//! | `ordlane_checkpoints_failed_total` | | those that could not be |
+//! | `ordlane_checkpoints_skipped_total` | | those for which there was no time |
+//!
 //! ```
 //! use ordlane::{BlockContext, Engine};
 //! use ordlane::primitives::{Amount, ChainId, ChainParams, Genesis, GenesisAccount, SigningKey, TimestampMs};

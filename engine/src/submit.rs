@@ -15,7 +15,7 @@ use std::{
 
 use crate::{
     Committed, Engine, EngineError, Executed, Head, SystemError, durable::DurableChain,
-    layer::MAX_DEPTH, meters,
+    layer::MAX_DEPTH,
 };
 
 /// How many blocks may be submitted and not durable, unless the builder says otherwise.
@@ -46,11 +46,6 @@ impl Pending {
     /// Those of [`Engine::commit`]. Once a write has failed, every block that was submitted after it ends in
     /// [`StateError::Poisoned`](ordlane_state::StateError::Poisoned).
     pub fn wait(self) -> Result<Committed, EngineError> {
-        meters::counted(self.end())
-    }
-
-    /// As [`Pending::wait`], for who counts what is refused.
-    pub(crate) fn end(self) -> Result<Committed, EngineError> {
         self.outcome.recv().map_err(|_| ended())?
     }
 }
@@ -136,7 +131,7 @@ impl Committer {
     /// Commits a block after all that were submitted, and waits for it.
     pub(crate) fn commit(&self, executed: Executed) -> Outcome {
         if self.running().is_some() {
-            self.submit(executed).end()
+            self.submit(executed).wait()
         } else {
             self.chain.commit(executed)
         }

@@ -11,7 +11,10 @@ use metrics::{
     Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder,
     SharedString, Unit,
 };
-use ordlane::{BlockContext, Engine, Refusal, Stage, primitives::codec};
+use ordlane::{
+    BlockContext, Engine, ForkTree, Refusal, Stage, TotalWeight,
+    primitives::{Block, ReceiptStatus, TimestampMs, codec},
+};
 use ordlane_testkit::workload::{Distribution, Workload};
 
 /// What was counted and how often something was timed, by name and labels.
@@ -84,6 +87,7 @@ fn what_is_refused_and_what_is_committed_is_counted_by_stage_and_code() {
         accounts: 30,
         txs_per_block: 300,
         distribution: Distribution::Hostile,
+        failing: "0.1".parse().unwrap(),
         ..Workload::default()
     }
     .generator()
@@ -115,6 +119,9 @@ fn what_is_refused_and_what_is_committed_is_counted_by_stage_and_code() {
         assert_eq!(told.get(key), *count, "{key}");
     }
 
+    let failed = (built.executed.receipts().iter())
+        .filter(|receipt| receipt.status != ReceiptStatus::Success)
+        .count();
     let (bytes, txs) = (
         codec::encode(built.executed.block()),
         built.executed.receipts().len(),
@@ -122,18 +129,52 @@ fn what_is_refused_and_what_is_committed_is_counted_by_stage_and_code() {
     engine.commit(built.executed).unwrap();
     assert_eq!(told.get("ordlane_blocks_committed_total"), 1);
     assert_eq!(told.get("ordlane_transactions_committed_total"), txs as u64);
+    assert!(failed > 0);
+    assert_eq!(told.get("ordlane_transactions_failed_total"), failed as u64);
     for stage in Stage::ALL {
         let key = format!("ordlane_stage_seconds stage={}", stage.name());
         assert_eq!(told.get(&key), 1, "{key}");
     }
 
-    // The same block once more, alone, among many, and none at all.
+    let refused = |code| told.get(&format!("ordlane_blocks_refused_total code={code}"));
+    // The same block once more: alone, among many, and into a tree. And none at all.
     engine.import_block(&bytes).unwrap_err();
     engine.import_blocks([&bytes], |_| ()).unwrap_err();
+    assert_eq!(refused("StaleParent"), 2);
+    let engine = Arc::new(engine);
+    let mut tree = ForkTree::new(Arc::clone(&engine), Box::new(TotalWeight::default()));
+    tree.insert(&bytes, None).unwrap_err();
+    assert_eq!(refused("StaleParent"), 3);
     engine.import_block(&[]).unwrap_err();
-    assert_eq!(told.get("ordlane_blocks_refused_total code=StaleParent"), 2);
-    assert_eq!(
-        told.get("ordlane_blocks_refused_total code=MalformedBlock"),
-        1
+    tree.insert(&[], None).unwrap_err();
+    assert_eq!(refused("MalformedBlock"), 2);
+
+    // A transaction that was in the block already is refused by the state, in a block whose maker must know.
+    let key = "ordlane_transactions_refused_total stage=execute code=InvalidNonce";
+    let before = told.get(key);
+    let block: Block = codec::decode(&bytes).unwrap();
+    let parent = engine.durable_head().hash;
+    let later = BlockContext::new(
+        TimestampMs(generated.timestamp_ms.0 + 1),
+        generated.proposer,
     );
+    engine
+        .execute(&parent, &later, &block.transactions[..1])
+        .unwrap_err();
+    assert_eq!((told.get(key), refused("InvalidNonce")), (before + 1, 1));
+
+    // Of two siblings the second is refused when it is committed, whether somebody waits for that or not.
+    let sibling = |time| {
+        let context = BlockContext::new(
+            TimestampMs(generated.timestamp_ms.0 + time),
+            generated.proposer,
+        );
+        engine.execute(&parent, &context, &[]).unwrap()
+    };
+    let (first, second, third) = (sibling(1), sibling(2), sibling(3));
+    engine.commit(first).unwrap();
+    engine.commit(second).unwrap_err();
+    drop(engine.submit(third));
+    engine.flush().unwrap();
+    assert_eq!(refused("NotOnTip"), 2);
 }

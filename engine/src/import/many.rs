@@ -100,10 +100,7 @@ impl Engine {
         I: IntoIterator<Item: AsRef<[u8]>, IntoIter: Send>,
     {
         let outcome = self.import_all(blocks.into_iter(), &mut done);
-        if let Err(error) = &outcome {
-            if let EngineError::Block(refused) = &*error.source {
-                meters::block_refused(refused);
-            }
+        if outcome.is_err() {
             // What was submitted after a block that failed is refused; when this returns, nothing goes on.
             let _ = self.flush();
         }
@@ -228,7 +225,8 @@ fn wait_for_all(
             claimed,
             outcome,
         } = passed;
-        let imported = outcome
+        // What is refused when it is committed is counted there.
+        let imported = meters::counted(outcome)
             .and_then(Submitted::wait)
             .map_err(|source| ImportError {
                 position,
@@ -307,7 +305,7 @@ struct Submitted {
 impl Submitted {
     fn wait(self) -> Result<ImportedBlock, EngineError> {
         Ok(ImportedBlock {
-            committed: self.pending.end()?,
+            committed: self.pending.wait()?,
             transactions: self.transactions,
             failed: self.failed,
             gas_used: self.gas_used,

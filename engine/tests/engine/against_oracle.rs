@@ -102,6 +102,20 @@ fn blocks_without_any_conflict_equal_the_oracle() {
     }
 }
 
+/// What the last blocks changed is read from memory, and the rest from the store.
+#[test]
+fn long_chains_over_many_accounts_equal_the_oracle() {
+    for threads in [1, 2] {
+        let long = Workload {
+            accounts: 300,
+            txs_per_block: 40,
+            blocks: 14,
+            ..workload(Distribution::Full, 14)
+        };
+        chain_equals_oracle(&long, threads);
+    }
+}
+
 #[test]
 fn blocks_of_nothing_but_conflicts_equal_the_oracle() {
     for accounts in [1, 2] {

@@ -233,7 +233,9 @@ fn a_chain_of_executed_blocks_is_executed_on_while_its_lower_blocks_are_committe
 
 #[test]
 fn executions_that_race_the_commits_of_siblings_give_the_sequential_result_or_none() {
+    // So many accounts that what the last blocks changed, which is in memory, has few of those that a block reads.
     let load = Workload {
+        accounts: 2_000,
         blocks: 40,
         txs_per_block: 20,
         ..workload(Distribution::Uniform, 303)

@@ -1,12 +1,12 @@
 //! Whose turn it is, for whoever builds or imports.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ordlane::{
-    BlockContext, BlockError, Engine, EngineError, ProposerSchedule, Slot,
-    primitives::{Address, Genesis, SigningKey, TimestampMs, codec},
+    BlockContext, BlockError, Engine, EngineError, ProposerSchedule, Slot, TimeBound,
+    primitives::{Address, BlockHeight, ErrorCode, Genesis, SigningKey, TimestampMs, codec},
 };
-use ordlane_testkit::workload::Distribution;
+use ordlane_testkit::{oracle::Oracle, oracle_import::Slots, workload::Distribution};
 
 use crate::support::{generator, workload};
 
@@ -61,6 +61,82 @@ fn block_error(error: EngineError) -> BlockError {
 
 fn context(height: u64, proposer: Address) -> BlockContext {
     BlockContext::new(TimestampMs(1_000_000_000_000_000 + height), proposer)
+}
+
+/// What becomes of a block whose proposer is due or not, signs or not, and is in time or not: the engine and the oracle
+/// say the same of all of them.
+#[test]
+fn the_oracle_judges_slots_and_times_as_the_importer_does() {
+    let genesis = genesis();
+    let free = Engine::builder()
+        .genesis(genesis.clone())
+        .threads(1)
+        .build()
+        .unwrap();
+    let mut seen = BTreeMap::new();
+    for signed in [false, true] {
+        let engine = scheduled(&genesis, signed);
+        let mut oracle = Oracle::new(&genesis);
+        for height in 1..5_u64 {
+            let mut next = None;
+            for (key, signs, late_ms) in combinations() {
+                let parent = engine.durable_head().hash;
+                let built = free.execute(&parent, &context(height, key.address()), &[]);
+                let mut executed = built.unwrap();
+                if signs {
+                    executed.sign(&key);
+                }
+                let bytes = codec::encode(executed.block());
+                let now_ms = TimestampMs(executed.header().timestamp_ms.0 - late_ms);
+                let bound = TimeBound {
+                    now_ms,
+                    max_drift_ms: 10,
+                };
+                let slots = Slots {
+                    proposers: keys().iter().map(SigningKey::address).collect(),
+                    signed,
+                    latest: Some(bound.latest()),
+                };
+                let expected = oracle.import(&bytes, &slots);
+                let found = engine.import_block_within(&bytes, &bound);
+                *seen.entry(expected.as_ref().err().copied()).or_insert(0) += 1;
+                match (found, expected) {
+                    (Ok(found), Ok(expected)) => {
+                        assert_eq!(*found.header(), expected.header);
+                        next = Some((bytes, expected));
+                    }
+                    (Err(found), Err(expected)) => assert_eq!(found.code(), expected),
+                    (found, expected) => panic!("{found:?}, {:?}", expected.err()),
+                }
+            }
+            let (bytes, expected) = next.unwrap();
+            engine.commit(engine.import_block(&bytes).unwrap()).unwrap();
+            if free.durable_head().height.0 < height {
+                free.commit(free.import_block(&bytes).unwrap()).unwrap();
+            }
+            oracle = expected;
+        }
+        // The other schedule begins again.
+        free.rollback_to(BlockHeight(0)).unwrap();
+    }
+    let codes: Vec<_> = seen.into_keys().flatten().collect();
+    let all = [
+        ErrorCode::TimestampTooFar,
+        ErrorCode::WrongProposer,
+        ErrorCode::ProposerAuth,
+    ];
+    assert!(all.iter().all(|code| codes.contains(code)), "{codes:?}");
+}
+
+/// Every proposer, signing or not, on time and late.
+fn combinations() -> Vec<(SigningKey, bool, u64)> {
+    let mut all = Vec::new();
+    for key in keys() {
+        for signs in [false, true] {
+            all.extend([10, 11].map(|late_ms| (key.clone(), signs, late_ms)));
+        }
+    }
+    all
 }
 
 #[test]

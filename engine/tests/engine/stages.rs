@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ordlane::{
-    Refusal, RuntimeError, Stage, ValidationError,
-    primitives::{ErrorClass, ReceiptStatus, Transaction, TxKind, codec},
+    AdmissionError, Refusal, RuntimeError, Stage, ValidationError,
+    primitives::{ErrorClass, ReceiptStatus, Transaction, TxKind, codec, signature},
 };
 use ordlane_testkit::workload::{Distribution, Workload};
 
@@ -37,6 +37,7 @@ fn each_stage_refuses_with_its_own_error() {
             _ => panic!("{error}"),
         };
         assert_eq!(error.stage(), expected);
+        names_what_it_refuses(error, &generated.txs[left_out.position]);
         assert_eq!(error.code().class(), ErrorClass::Validation);
         stages.insert(error.stage());
         // Who has no state finds the same in the first three stages, and nothing in the fourth.
@@ -49,6 +50,34 @@ fn each_stage_refuses_with_its_own_error() {
     }
     let all = [Stage::Decode, Stage::Admit, Stage::Verify, Stage::Execute];
     assert_eq!(stages.into_iter().collect::<Vec<_>>(), all);
+}
+
+/// Seed specification, 8.2: an error of a signature says of which transaction, by whom, and who signed.
+fn names_what_it_refuses(error: &ValidationError, bytes: &[u8]) {
+    let decoded = || codec::decode::<Transaction>(bytes).unwrap();
+    match error {
+        ValidationError::Signature(error) => {
+            let tx = decoded();
+            assert_eq!((error.tx_id, error.sender), (tx.id(), tx.payload.sender));
+            let (key, signature) = tx.auth.signatures().nth(error.index).unwrap();
+            assert!(!signature::verify(key, tx.id().as_bytes(), signature));
+        }
+        ValidationError::Admission(AdmissionError::SignerMismatch {
+            tx_id,
+            sender,
+            signer,
+        }) => {
+            let tx = decoded();
+            assert_eq!((*tx_id, *sender), (tx.id(), tx.payload.sender));
+            assert_eq!(*signer, tx.auth.address());
+            assert_ne!(sender, signer);
+        }
+        ValidationError::Decode(error) => {
+            assert_eq!(error.what, "transaction");
+            assert!(error.offset <= bytes.len());
+        }
+        _ => {}
+    }
 }
 
 /// Seed specification, 8.2.
