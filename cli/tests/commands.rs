@@ -101,6 +101,54 @@ fn the_demo_prints_its_stable_keys_and_everything_is_equal() {
 }
 
 #[test]
+fn the_full_demo_ends_in_a_fork_and_what_it_keeps_is_a_chain() {
+    for (txs, accounts) in [("80", "40"), ("1", "1")] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let data = data.to_str().unwrap();
+        let load = [
+            "demo",
+            "--workload",
+            "full",
+            "--txs",
+            txs,
+            "--accounts",
+            accounts,
+        ];
+        let result = json(&[&load[..], &["--blocks", "2", "--data", data, "--json"]].concat());
+        for key in [
+            "roots_equal",
+            "receipts_equal",
+            "events_equal",
+            "proof_verified",
+        ] {
+            assert_eq!(result[key], Value::Bool(true), "{key}");
+        }
+        assert_eq!(result["workload"], "full");
+        let fork = serde_json::json!({ "undone": 1, "applied": 2, "reorgs_equal": true });
+        assert_eq!(result["fork"], fork);
+        let total = 4 * txs.parse::<u64>().unwrap();
+        assert_eq!(number(&result["total_txs"]), total);
+        assert_eq!(number(&result["failed_txs"]), total / 5);
+        assert_eq!(number(&result["events"]), total - total / 5);
+
+        // The files without the one that lost are the same chain again.
+        let again = folder.path().join("again");
+        let again = again.to_str().unwrap();
+        let genesis = format!("{data}/genesis.bin");
+        let blocks: Vec<String> = (1..5)
+            .map(|height| format!("{data}/blocks/{height:08}.block"))
+            .collect();
+        let mut execute = vec!["execute", "--data", again, "--genesis", &genesis, "--json"];
+        execute.extend(blocks.iter().map(String::as_str));
+        let executed = json(&execute);
+        assert_eq!(executed[3]["state_root"], result["state_root"]);
+    }
+    let both = ["demo", "--workload", "full", "--zipf", "1", "--txs", "1"];
+    assert!(failure(&both, 1).contains("--zipf"));
+}
+
+#[test]
 fn the_demo_is_a_function_of_its_seed() {
     let root = |seed: &str| {
         let result = json(&[

@@ -32,6 +32,7 @@ use crate::machine::Machine;
 use crate::measure::{machine_parallelism, settle, spin_rounds_per_us};
 use crate::progress::Measured;
 use crate::report::{Header, Setup, report_all};
+use crate::signatures::HAS_DALEK_AVX512;
 
 /// Each thread spins so long when the machine's own parallelism is measured.
 const PARALLELISM_SPIN_US: f64 = 50_000.0;
@@ -51,7 +52,7 @@ struct Point {
 impl Point {
     /// How many accounts send in chains, where any do.
     fn senders(self, options: &BlockOptions) -> Option<u32> {
-        (self.load == Load::Chains).then_some(options.senders)
+        (self.load == Load::Chains).then(|| options.senders.min(options.accounts))
     }
 }
 
@@ -90,10 +91,7 @@ impl Setup for Blocks {
 
 /// Which backend the rivals' dalek was built with.
 const fn dalek_backend() -> &'static str {
-    if cfg!(any(
-        curve25519_dalek_backend = "avx512",
-        target_feature = "avx512ifma"
-    )) {
+    if HAS_DALEK_AVX512 {
         "avx512"
     } else {
         "default"

@@ -74,13 +74,16 @@ struct SignatureRow {
     standings: Vec<Standing>,
 }
 
+/// Whether this build has dalek's AVX-512 backend.
+pub(crate) const HAS_DALEK_AVX512: bool = cfg!(any(
+    curve25519_dalek_backend = "avx512",
+    all(target_feature = "avx512ifma", target_feature = "avx512vl")
+));
+
 /// Measures every point and prints the report; `false` when two verdicts differed.
 pub(crate) fn compare(options: &SignatureOptions) -> Result<bool, CompareError> {
     // What is called the default here is what this build has.
-    if cfg!(any(
-        curve25519_dalek_backend = "avx512",
-        target_feature = "avx512ifma"
-    )) {
+    if HAS_DALEK_AVX512 {
         eprintln!("compare was built with AVX-512 for everything, and so are the defaults");
     }
     let mut apart = Apart::start_or_say(Build::Avx512);

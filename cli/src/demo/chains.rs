@@ -8,9 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 use ordlane::{
-    Backend, BlockTrace, Engine, Mode, Stages,
+    Backend, BlockTrace, Engine, EventQuery, EventRecord, Mode, Stages,
     gpu_kernels::START_TIMEOUT,
-    primitives::{Address, BlockHeight, Genesis, Receipt, ReceiptStatus},
+    primitives::{Address, BlockHeight, Event, Genesis, Receipt, ReceiptStatus},
+    state::{EventFilter, MAX_EVENT_PAGE},
 };
 
 use super::fork::{self, ForkFiles, ForkJson};
@@ -136,6 +137,24 @@ impl Chain {
         Ok(())
     }
 
+    /// All events of the chain, in its order, as the index finds them: so far all are of transfers.
+    fn events(&self) -> anyhow::Result<Vec<EventRecord>> {
+        let mut query = EventQuery {
+            filter: EventFilter::Topic(Event::name_topic("Transfer")),
+            from: None,
+            limit: MAX_EVENT_PAGE,
+        };
+        let mut all = Vec::new();
+        loop {
+            let page = self.engine.events(&query)?;
+            all.extend(page.events);
+            query.from = page.next;
+            if query.from.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     fn receipts(&self, height: BlockHeight) -> anyhow::Result<Vec<Receipt>> {
         self.engine
             .receipts(height)?
@@ -204,21 +223,15 @@ impl Chains {
                 self.sequential.receipts(height)?,
             );
             found.receipts_equal &= ours == theirs;
-            let events = |receipts: &[Receipt]| -> Vec<_> {
-                receipts
-                    .iter()
-                    .flat_map(|receipt| receipt.events.to_vec())
-                    .collect()
-            };
-            let (our_events, their_events) = (events(&ours), events(&theirs));
-            found.events_equal &= our_events == their_events;
             found.txs += ours.len();
-            found.events += our_events.len();
             found.failed_txs += ours
                 .iter()
                 .filter(|receipt| receipt.status != ReceiptStatus::Success)
                 .count();
         }
+        let events = self.parallel.events()?;
+        found.events_equal = events == self.sequential.events()?;
+        found.events = events.len();
         Ok(found)
     }
 

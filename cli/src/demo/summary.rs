@@ -152,8 +152,12 @@ impl Summary {
 
     pub(crate) fn print(&self) -> anyhow::Result<()> {
         let yes = |equal: bool| if equal { "equal" } else { "DIFFERENT" }.to_owned();
+        let and_fork = match self.fork {
+            Some(_) => " and a fork above them",
+            None => "",
+        };
         report::print(&format!(
-            "{} blocks of {} signed transfers among {} accounts; {} of {} failed; {} threads against one\n",
+            "{} blocks{and_fork} of {} signed transfers among {} accounts; {} of {} failed; {} threads against one\n",
             self.blocks, self.txs, self.accounts, self.failed_txs, self.total_txs, self.threads
         ))?;
         let row = |name: &str, ours: f64, theirs: f64| {
@@ -214,8 +218,10 @@ impl Summary {
     /// An error unless everything is equal and proven.
     pub(crate) fn verdict(&self) -> anyhow::Result<()> {
         let equal = self.roots_equal && self.receipts_equal && self.events_equal;
-        let forked = self.fork.as_ref().is_none_or(ForkJson::is_right);
-        if equal && forked && self.proof_verified {
+        if !self.fork.as_ref().is_none_or(ForkJson::is_right) {
+            bail!("the fork did not change the best chain as it must");
+        }
+        if equal && self.proof_verified {
             return Ok(());
         }
         bail!("the parallel and the sequential chain differ, or the proof was refused");

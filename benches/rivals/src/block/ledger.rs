@@ -2,8 +2,7 @@
 //!
 //! Source: `docs/SPEC.md`, execution.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
 use ordlane_primitives::{
     Account, Address, BlockHeader, BlockHeight, ChainParams, ErrorCode, Event, FeeRule, Gas,
     GasSchedule, Genesis, GenesisAccount, RawKey, Receipt, ReceiptStatus, ReturnData, TxKind,

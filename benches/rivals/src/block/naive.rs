@@ -5,7 +5,7 @@ use ordlane_primitives::{Block, Genesis, codec};
 use super::check::check;
 use super::ledger::{Ledger, first_leaves};
 use super::rival::{Applied, Rival};
-use super::roots::{self, Roots};
+use super::roots::{Leaves, Roots};
 use crate::error::CompareError;
 use crate::measure::taken;
 use crate::state::jmt::JmtRival;
@@ -39,12 +39,8 @@ impl Naive {
         let checked = transactions.iter().map(|bytes| check(bytes, &rules));
         let checked = checked.collect::<Result<Vec<_>, _>>()?;
         let executed = self.ledger.execute(&header, &checked)?;
-        let roots = Roots {
-            transactions: roots::transactions(&transactions),
-            receipts: roots::receipts(&executed.receipts),
-            events: roots::events(&executed.receipts),
-            gas_used: executed.gas_used,
-        };
+        let leaves = Leaves::of(0, &transactions, &executed.receipts);
+        let roots = leaves.roots(executed.gas_used);
         let leaves = self.ledger.leaves(&executed.touched);
         Ok((roots == Roots::of(&header), leaves))
     }

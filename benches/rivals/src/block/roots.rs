@@ -24,20 +24,44 @@ impl Roots {
     }
 }
 
-pub(super) fn transactions(transactions: &[TxBytes]) -> Hash {
-    let items = transactions.iter().map(Vec::as_slice);
-    list::root(ListKind::Transactions, items, &Sequential)
+/// The leaves of transactions, receipts and events of transactions that begin at an index.
+#[derive(Default)]
+pub(super) struct Leaves {
+    transactions: Vec<Hash>,
+    receipts: Vec<Hash>,
+    events: Vec<Hash>,
 }
 
-pub(super) fn receipts(receipts: &[Receipt]) -> Hash {
-    let leaf = |receipt| ListKind::Receipts.leaf(&codec::encode(receipt));
-    list::root_of_leaves(receipts.iter().map(leaf).collect(), &Sequential)
-}
+impl Leaves {
+    pub(super) fn of(first: u32, transactions: &[TxBytes], receipts: &[Receipt]) -> Self {
+        let transaction = |bytes: &TxBytes| ListKind::Transactions.leaf(bytes);
+        let receipt = |receipt| ListKind::Receipts.leaf(&codec::encode(receipt));
+        let events = (first..).zip(receipts).flat_map(|(index, receipt)| {
+            let leaf = move |event| ListKind::Events.leaf(&list::event_item(index, event));
+            receipt.events.iter().map(leaf)
+        });
+        Self {
+            transactions: transactions.iter().map(transaction).collect(),
+            receipts: receipts.iter().map(receipt).collect(),
+            events: events.collect(),
+        }
+    }
 
-pub(super) fn events(receipts: &[Receipt]) -> Hash {
-    let leaves = (0_u32..).zip(receipts).flat_map(|(index, receipt)| {
-        let leaf = move |event| ListKind::Events.leaf(&list::event_item(index, event));
-        receipt.events.iter().map(leaf)
-    });
-    list::root_of_leaves(leaves.collect(), &Sequential)
+    /// With those that come after.
+    pub(super) fn then(mut self, next: Self) -> Self {
+        self.transactions.extend(next.transactions);
+        self.receipts.extend(next.receipts);
+        self.events.extend(next.events);
+        self
+    }
+
+    pub(super) fn roots(self, gas_used: Gas) -> Roots {
+        let root = |leaves| list::root_of_leaves(leaves, &Sequential);
+        Roots {
+            transactions: root(self.transactions),
+            receipts: root(self.receipts),
+            events: root(self.events),
+            gas_used,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::check::check;
 use super::ledger::{Ledger, first_leaves};
 use super::rival::{Applied, Rival};
-use super::roots::{self, Roots};
+use super::roots::{Leaves, Roots};
 use crate::error::CompareError;
 use crate::measure::taken;
 use crate::state::nomt::{NomtRival, Workers};
@@ -18,6 +18,9 @@ use crate::state::workload::Op;
 
 /// MiB of each of NOMT's two caches, its default: whatever such a state takes.
 const CACHE_MIB: u32 = 256;
+
+/// Transactions per task when leaves of lists are hashed.
+const LEAVES_PER_TASK: usize = 256;
 
 /// A chain in NOMT's files, with its accounts in memory.
 pub(super) struct Strong {
@@ -66,23 +69,24 @@ impl Strong {
         })?;
         let executed = self.ledger.execute(&header, &checked)?;
         let (ledger, receipts) = (&self.ledger, &executed.receipts);
-        let ((transactions, leaves), (receipts, events)) = self.pool.install(|| {
+        let firsts = (0_u32..).step_by(LEAVES_PER_TASK);
+        let parts = transactions.chunks(LEAVES_PER_TASK);
+        let parts: Vec<_> = firsts
+            .zip(parts.zip(receipts.chunks(LEAVES_PER_TASK)))
+            .collect();
+        let (roots, leaves) = self.pool.install(|| {
             rayon::join(
                 || {
-                    rayon::join(
-                        || roots::transactions(&transactions),
-                        || ledger.leaves(&executed.touched),
-                    )
+                    let leaves = parts.par_iter();
+                    let leaves =
+                        leaves.map(|(first, (txs, receipts))| Leaves::of(*first, txs, receipts));
+                    let all = leaves.collect::<Vec<_>>().into_iter();
+                    all.fold(Leaves::default(), Leaves::then)
+                        .roots(executed.gas_used)
                 },
-                || rayon::join(|| roots::receipts(receipts), || roots::events(receipts)),
+                || ledger.leaves(&executed.touched),
             )
         });
-        let roots = Roots {
-            transactions,
-            receipts,
-            events,
-            gas_used: executed.gas_used,
-        };
         Ok(Ran {
             state_root: header.state_root,
             lists_equal: roots == Roots::of(&header),

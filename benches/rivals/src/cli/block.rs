@@ -9,7 +9,8 @@ use super::{Mode, OutputOptions};
 /// What the columns mean.
 pub(crate) const FIGURES: &str = "\
 Everybody goes from the canonical bytes of the same blocks to the root of the state after each:
-  ours        import_blocks on so many threads, where stages of neighbouring blocks overlap; durable, fjall's store
+  ours        import_blocks on so many threads, where stages of neighbouring blocks overlap; durable, fjall's store. A machine
+              with more cores than threads lets it use more, since each stage waits on a thread of its own
   sequential  one thread, import_block and then commit, block after block; durable, a store of its own
   naive       one thread: transactions decoded, their stateless checks, ed25519-dalek's from_bytes and verify one by one,
               execution over a hash map, receipts, events and the roots of lists with sha2, the root of the state with jmt in
@@ -17,19 +18,21 @@ Everybody goes from the canonical bytes of the same blocks to the root of the st
   strong      the same, but rayon decodes and verifies and makes the roots of lists on so many threads, and NOMT with as
               many commit workers, its sha2 hasher and its own files makes the root and commits it, durable. Accounts
               are read from a hash map in memory, which spares it reads that ours does. It stores neither blocks nor
-              receipts nor indexes. NOMT needs io_uring; where the system does not permit it there are no figures
+              receipts nor indexes. It takes block after block, as its parts do without more. NOMT needs io_uring; where the
+              system does not permit it there are no figures
 Figures, each a median over the rounds, with quartiles in brackets:
   wall ratio  wall time of the sequential one / that of ours: above 1 ours is faster
-  machine     how much more so many independent threads do than one, before and after each round: the most that a wall
-              ratio can be
+  machine     how much more so many independent threads do than one, in each round: the most that computing alone can gain;
+              ours does not wait for the disk besides
   of machine  the wall ratio's median / that of the machine
   CPU ratio   CPU time of ours / that of the sequential one
   us/tx       wall time of ours per transaction
   seq us/tx   the same of the sequential one
   vs naive    wall time of the naive one / that of ours
   vs strong   wall time of the strong one / that of ours
-  stages ms   how long each stage of a block of ours takes: decode, verify, execute, hash, persist. Those of neighbouring
-              blocks run at once and share the threads, so together they are more than the wall time
+  stages ms   how long each stage of a block of ours takes: decode, admit (all checks without signatures and state), verify,
+              execute, hash, persist. Those of neighbouring blocks run at once and share the threads, so together they are
+              more than the wall time
   seq ms      the same of the sequential one
   roots       whether all headers of ours, in parallel and in sequence, are those of the blocks; whether the strong one has
               their state root, and it and the naive one their roots of transactions, receipts and events and their gas
