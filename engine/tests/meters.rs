@@ -135,15 +135,24 @@ fn what_is_refused_and_what_is_committed_is_counted_by_stage_and_code() {
         let key = format!("ordlane_stage_seconds stage={}", stage.name());
         assert_eq!(told.get(&key), 1, "{key}");
     }
+    refused_blocks_are_counted_once(engine, &told, &context, &bytes);
+}
 
+/// A block that is durable comes again, its first transaction in another one, and siblings are committed.
+fn refused_blocks_are_counted_once(
+    engine: Engine,
+    told: &Told,
+    context: &BlockContext,
+    bytes: &[u8],
+) {
     let refused = |code| told.get(&format!("ordlane_blocks_refused_total code={code}"));
     // The same block once more: alone, among many, and into a tree. And none at all.
-    engine.import_block(&bytes).unwrap_err();
-    engine.import_blocks([&bytes], |_| ()).unwrap_err();
+    engine.import_block(bytes).unwrap_err();
+    engine.import_blocks([bytes], |_| ()).unwrap_err();
     assert_eq!(refused("StaleParent"), 2);
     let engine = Arc::new(engine);
     let mut tree = ForkTree::new(Arc::clone(&engine), Box::new(TotalWeight::default()));
-    tree.insert(&bytes, None).unwrap_err();
+    tree.insert(bytes, None).unwrap_err();
     assert_eq!(refused("StaleParent"), 3);
     engine.import_block(&[]).unwrap_err();
     tree.insert(&[], None).unwrap_err();
@@ -152,25 +161,19 @@ fn what_is_refused_and_what_is_committed_is_counted_by_stage_and_code() {
     // A transaction that was in the block already is refused by the state, in a block whose maker must know.
     let key = "ordlane_transactions_refused_total stage=execute code=InvalidNonce";
     let before = told.get(key);
-    let block: Block = codec::decode(&bytes).unwrap();
+    let block: Block = codec::decode(bytes).unwrap();
     let parent = engine.durable_head().hash;
-    let later = BlockContext::new(
-        TimestampMs(generated.timestamp_ms.0 + 1),
-        generated.proposer,
-    );
+    let later = |by| BlockContext {
+        timestamp_ms: TimestampMs(context.timestamp_ms.0 + by),
+        ..context.clone()
+    };
     engine
-        .execute(&parent, &later, &block.transactions[..1])
+        .execute(&parent, &later(1), &block.transactions[..1])
         .unwrap_err();
     assert_eq!((told.get(key), refused("InvalidNonce")), (before + 1, 1));
 
     // Of two siblings the second is refused when it is committed, whether somebody waits for that or not.
-    let sibling = |time| {
-        let context = BlockContext::new(
-            TimestampMs(generated.timestamp_ms.0 + time),
-            generated.proposer,
-        );
-        engine.execute(&parent, &context, &[]).unwrap()
-    };
+    let sibling = |by| engine.execute(&parent, &later(by), &[]).unwrap();
     let (first, second, third) = (sibling(1), sibling(2), sibling(3));
     engine.commit(first).unwrap();
     engine.commit(second).unwrap_err();
