@@ -150,6 +150,18 @@ codes! {
     Revert = 2009;
     /// A contract trapped.
     Trap = 2010;
+    /// The code breaks a rule of contracts.
+    InvalidCode = 2011;
+    /// The address at which to deploy is in use.
+    AddressInUse = 2012;
+    /// There is no contract at the address.
+    NoContract = 2013;
+    /// Contracts call each other too deep.
+    CallTooDeep = 2014;
+    /// The contract is being called and allows no other call meanwhile.
+    ReentrancyRefused = 2015;
+    /// A size or a number is above its limit for contracts.
+    ContractLimit = 2016;
     /// Executing panicked.
     RuntimePanic = 3001;
     /// The store's content is damaged or not what it must be.

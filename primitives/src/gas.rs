@@ -6,7 +6,7 @@
 //! Invariant: whatever a transaction does to a slot of storage, what it pays for it, refunds subtracted, is the price of
 //! the way from the slot's value before the transaction to the last one, and a read for each change on top of the first.
 
-use crate::{Gas, TransactionPayload, transaction::Auth};
+use crate::{Gas, TransactionPayload, TxKind, transaction::Auth};
 
 /// Prices in units of gas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,26 @@ pub struct GasSchedule {
     pub storage_update_extra_word: u64,
     /// Refunds are at most the gas used divided by this.
     pub refund_quotient: u64,
+    /// How many units of fuel, which instructions of contracts are metered in, one gas is.
+    pub fuel_per_gas: u64,
+    /// A call of a host function by a contract, on top of what it does.
+    pub host_call: u64,
+    /// What a host function copies, per 32 bytes begun.
+    pub host_copy_word: u64,
+    /// A call of a contract, on top of what it does.
+    pub contract_call: u64,
+    /// The first call of a contract in a transaction, per byte of its code.
+    pub contract_code_byte: u64,
+    /// An event.
+    pub event: u64,
+    /// A topic of an event.
+    pub event_topic: u64,
+    /// A byte of an event's data.
+    pub event_byte: u64,
+    /// The deployment of a contract, per byte of its code.
+    pub deploy_byte: u64,
+    /// A contract passes on all but this part of the gas that it has left.
+    pub call_reserve_quotient: u64,
 }
 
 /// One write of a contract's storage slot. The values themselves say what is equal and how large it is.
@@ -84,6 +104,16 @@ pub const GAS_SCHEDULE_V1: GasSchedule = GasSchedule {
     storage_new_extra_word: 625,
     storage_update_extra_word: 160,
     refund_quotient: 2,
+    fuel_per_gas: 10,
+    host_call: 10,
+    host_copy_word: 1,
+    contract_call: 700,
+    contract_code_byte: 2,
+    event: 375,
+    event_topic: 375,
+    event_byte: 8,
+    deploy_byte: 200,
+    call_reserve_quotient: 64,
 };
 
 impl GasSchedule {
@@ -101,13 +131,19 @@ impl GasSchedule {
     #[must_use]
     pub fn intrinsic(&self, payload: &TransactionPayload, auth: &Auth) -> Gas {
         let further_signatures = (auth.signature_count() as u64).saturating_sub(1);
+        let kind_data = match &payload.kind {
+            TxKind::Transfer { .. } => 0,
+            TxKind::Deploy { code, init, .. } => self.data(code).saturating_add(self.data(init)),
+            TxKind::Call { input, .. } => self.data(input),
+        };
         Gas(self
             .transaction_base
             .saturating_add(self.data(&payload.memo))
+            .saturating_add(kind_data)
             .saturating_add(further_signatures.saturating_mul(self.signature_verification)))
     }
 
-    /// What data bytes cost.
+    /// What data bytes cost: those of memos, of contracts' inputs and of code.
     #[must_use]
     pub fn data(&self, bytes: &[u8]) -> u64 {
         let zeros = bytes.iter().filter(|byte| **byte == 0).count() as u64;

@@ -2,18 +2,22 @@
 //!
 //! Invariant: parameters live in the state, written by the genesis, and never in a node's own configuration.
 
-use std::io;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _},
+};
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Account, Address, Amount, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Extra, Gas,
+    Account, Address, Amount, BLOCK_VERSION, BlockHeader, BlockHeight, ChainId, Code, Extra, Gas,
     GasPrice, GasSchedule, Hash, RawKey, TimestampMs,
     batch::BatchHasher,
-    codec::{self, Bounded, Canonical, DecodeCause},
-    hash::{Domain, tagged},
+    codec::{self, Bounded, BoundedBytes, Canonical, DecodeCause},
+    hash::{Domain, code_hash, tagged},
     limits::{
         MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_GENESIS_ACCOUNTS, MAX_GENESIS_BYTES,
+        MAX_GENESIS_CONTRACTS, MAX_GENESIS_SLOTS, MAX_STATE_VALUE_BYTES, MAX_STORAGE_KEY_BYTES,
         MAX_TOTAL_SUPPLY, MAX_TX_BYTES,
     },
     list::{self, ListKind},
@@ -115,8 +119,32 @@ pub struct GenesisAccount {
     pub balance: Amount,
 }
 
-/// The beginning of a chain.
+/// What a contract has stored from the beginning.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GenesisSlot {
+    /// Under which key.
+    pub key: BoundedBytes<MAX_STORAGE_KEY_BYTES>,
+    /// What.
+    pub value: BoundedBytes<MAX_STATE_VALUE_BYTES>,
+}
+
+/// A contract that exists from the beginning. Its `init` is not run: its storage is given.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct GenesisContract {
+    /// Where it is.
+    pub address: Address,
+    /// What it holds; nothing is allowed.
+    pub balance: Amount,
+    /// Its WebAssembly module. Whether it is one, the engine checks.
+    pub code: Code,
+    /// Its storage, by ascending key.
+    pub storage: Bounded<GenesisSlot, MAX_GENESIS_SLOTS>,
+}
+
+/// The beginning of a chain.
+///
+/// The encoding is that of its fields in their order; without contracts it ends before their list.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Genesis {
     /// The rules.
     params: ChainParams,
@@ -124,6 +152,8 @@ pub struct Genesis {
     timestamp_ms: TimestampMs,
     /// The accounts, by ascending address.
     accounts: Bounded<GenesisAccount, MAX_GENESIS_ACCOUNTS>,
+    /// The contracts, by ascending address.
+    contracts: Bounded<GenesisContract, MAX_GENESIS_CONTRACTS>,
 }
 
 /// Why a chain cannot begin like this.
@@ -156,6 +186,18 @@ pub enum GenesisError {
     TooManyAccounts {
         /// How many there are.
         count: usize,
+    },
+    /// There are more contracts than a genesis may have.
+    #[error("{count} contracts, at most {MAX_GENESIS_CONTRACTS} are allowed")]
+    TooManyContracts {
+        /// How many there are.
+        count: usize,
+    },
+    /// A contract lists a storage key twice or after a higher one.
+    #[error("contract {address} does not list its storage by ascending key")]
+    SlotOrder {
+        /// The contract.
+        address: Address,
     },
     /// The gas schedule's version is unknown.
     #[error("gas schedule {version} is not known to this release")]
@@ -196,9 +238,27 @@ impl Genesis {
             params,
             timestamp_ms,
             accounts,
+            contracts: Bounded::default(),
         };
         genesis.validate()?;
         Ok(genesis)
+    }
+
+    /// The same genesis with these contracts, in any order.
+    ///
+    /// # Errors
+    /// [`GenesisError`] when an address is an account's or is listed twice, storage is out of order, or the supply is too
+    /// large.
+    pub fn with_contracts(
+        mut self,
+        mut contracts: Vec<GenesisContract>,
+    ) -> Result<Self, GenesisError> {
+        contracts.sort_by_key(|contract| contract.address);
+        let count = contracts.len();
+        self.contracts =
+            Bounded::new(contracts).map_err(|_| GenesisError::TooManyContracts { count })?;
+        self.validate()?;
+        Ok(self)
     }
 
     /// Checks what decoding alone does not: the rules of [`Genesis::new`].
@@ -207,17 +267,19 @@ impl Genesis {
     /// As [`Genesis::new`].
     pub fn validate(&self) -> Result<(), GenesisError> {
         self.params.validate()?;
-        if let Some([before, after]) = self
-            .accounts
-            .array_windows()
-            .find(|[a, b]| a.address >= b.address)
-        {
-            let address = after.address;
-            return Err(if before.address == address {
-                GenesisError::DuplicateAccount { address }
-            } else {
-                GenesisError::OutOfOrder { address }
-            });
+        check_order(self.accounts.iter().map(|account| account.address))?;
+        check_order(self.contracts.iter().map(|contract| contract.address))?;
+        for contract in &self.contracts {
+            let address = contract.address;
+            let found = self
+                .accounts
+                .binary_search_by_key(&address, |account| account.address);
+            if found.is_ok() {
+                return Err(GenesisError::DuplicateAccount { address });
+            }
+            if !contract.storage.is_sorted_by(|a, b| a.key < b.key) {
+                return Err(GenesisError::SlotOrder { address });
+            }
         }
         if let Some(empty) = self
             .accounts
@@ -249,14 +311,32 @@ impl Genesis {
         &self.accounts
     }
 
+    /// The first contracts, by ascending address.
+    #[must_use]
+    pub fn contracts(&self) -> &[GenesisContract] {
+        &self.contracts
+    }
+
+    /// The codes of the first contracts by their hashes, each once.
+    #[must_use]
+    pub fn codes(&self) -> BTreeMap<Hash, &Code> {
+        let code = |contract: &'_ GenesisContract| code_hash(&contract.code);
+        self.contracts
+            .iter()
+            .map(|contract| (code(contract), &contract.code))
+            .collect()
+    }
+
     /// All balances together.
     ///
     /// # Errors
     /// [`GenesisError::SupplyTooLarge`] from 2^127 on.
     pub fn total_supply(&self) -> Result<Amount, GenesisError> {
-        self.accounts
-            .iter()
-            .try_fold(0_u128, |sum, account| sum.checked_add(account.balance.0))
+        let accounts = self.accounts.iter().map(|account| account.balance);
+        let contracts = self.contracts.iter().map(|contract| contract.balance);
+        accounts
+            .chain(contracts)
+            .try_fold(0_u128, |sum, balance| sum.checked_add(balance.0))
             .filter(|sum| *sum < MAX_TOTAL_SUPPLY)
             .map(Amount)
             .ok_or(GenesisError::SupplyTooLarge)
@@ -278,9 +358,28 @@ impl Genesis {
             };
             (RawKey::account(&account.address), codec::encode(&record))
         });
-        accounts
+        let contracts = self.contracts.iter().map(|contract| {
+            let record = Account {
+                balance: contract.balance,
+                code_hash: code_hash(&contract.code),
+                ..Account::default()
+            };
+            (RawKey::account(&contract.address), codec::encode(&record))
+        });
+        let slots = self.contracts.iter().flat_map(|contract| {
+            let slot = |slot: &GenesisSlot| {
+                let key = RawKey::storage(&contract.address, &slot.key);
+                (key, slot.value.to_vec())
+            };
+            contract.storage.iter().map(slot)
+        });
+        let mut state: Vec<_> = accounts
+            .chain(contracts)
+            .chain(slots)
             .chain([(RawKey::params(), codec::encode(&self.params))])
-            .collect()
+            .collect();
+        state.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        state
     }
 
     /// The header of block 0, given the root of [`Genesis::state`]. Its `extra` is the genesis hash.
@@ -306,6 +405,62 @@ impl Genesis {
             extra: Extra::new(self.hash().as_bytes().to_vec()).unwrap_or_default(),
         }
     }
+}
+
+fn check_order(addresses: impl Iterator<Item = Address>) -> Result<(), GenesisError> {
+    let mut before = None;
+    for address in addresses {
+        if before == Some(address) {
+            return Err(GenesisError::DuplicateAccount { address });
+        }
+        if before > Some(address) {
+            return Err(GenesisError::OutOfOrder { address });
+        }
+        before = Some(address);
+    }
+    Ok(())
+}
+
+impl BorshSerialize for Genesis {
+    fn serialize<W: io::Write>(&self, writer: &mut W) -> io::Result<()> {
+        self.params.serialize(writer)?;
+        self.timestamp_ms.serialize(writer)?;
+        self.accounts.serialize(writer)?;
+        if self.contracts.is_empty() {
+            return Ok(());
+        }
+        self.contracts.serialize(writer)
+    }
+}
+
+impl BorshDeserialize for Genesis {
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        Ok(Self {
+            params: ChainParams::deserialize_reader(reader)?,
+            timestamp_ms: TimestampMs::deserialize_reader(reader)?,
+            accounts: Bounded::deserialize_reader(reader)?,
+            contracts: read_contracts(reader)?,
+        })
+    }
+}
+
+/// Reads the list of contracts, or that there is nothing more to read.
+fn read_contracts<R: io::Read>(
+    reader: &mut R,
+) -> io::Result<Bounded<GenesisContract, MAX_GENESIS_CONTRACTS>> {
+    let mut first = [0];
+    if reader.read(&mut first)? == 0 {
+        return Ok(Bounded::default());
+    }
+    let contracts = Bounded::deserialize_reader(&mut first.as_slice().chain(reader))?;
+    if contracts.is_empty() {
+        return Err(DecodeCause::NotCanonical {
+            field: "contracts",
+            rule: "a genesis without them ends before their list",
+        }
+        .into());
+    }
+    Ok(contracts)
 }
 
 impl BorshSerialize for FeeRule {

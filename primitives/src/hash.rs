@@ -98,11 +98,13 @@ pub enum Domain {
     SnapshotManifest,
     /// A chunk of a snapshot, or the block or the receipts in it.
     SnapshotPart,
+    /// The code of a contract.
+    Code,
 }
 
 impl Domain {
     /// Every domain, for tests that all tags differ.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TxId,
         Self::Address,
         Self::BlockHeader,
@@ -117,6 +119,7 @@ impl Domain {
         Self::Witness,
         Self::SnapshotManifest,
         Self::SnapshotPart,
+        Self::Code,
     ];
 
     /// The tag: 16 bytes, ASCII, zero-padded.
@@ -137,6 +140,7 @@ impl Domain {
             Self::Witness => b"ordlane:witness\0",
             Self::SnapshotManifest => b"ordlane:snap-id\0",
             Self::SnapshotPart => b"ordlane:snap-pt\0",
+            Self::Code => b"ordlane:code\0\0\0\0",
         }
     }
 }
@@ -150,6 +154,12 @@ pub fn tagged(domain: Domain, parts: &[&[u8]]) -> Hash {
         hasher.update(part);
     }
     Hash(hasher.finalize().into())
+}
+
+/// The hash by which an account names its code and under which the code is stored.
+#[must_use]
+pub fn code_hash(code: &[u8]) -> Hash {
+    tagged(Domain::Code, &[code])
 }
 
 /// Plain `SHA-256(bytes)`: value hashes.

@@ -66,14 +66,16 @@ pub use address::{Address, AddressKind};
 pub use block::{BLOCK_VERSION, Block, BlockHeader, Extra};
 pub use error_code::{ErrorClass, ErrorCode};
 pub use gas::{GAS_SCHEDULE_V1, GasSchedule, SlotWrite, StorageCharge};
-pub use genesis::{ChainParams, FeeRule, Genesis, GenesisAccount, GenesisError};
+pub use genesis::{
+    ChainParams, FeeRule, Genesis, GenesisAccount, GenesisContract, GenesisError, GenesisSlot,
+};
 pub use hash::{BlockHash, Hash, TxId};
 pub use numbers::{Amount, BlockHeight, ChainId, Gas, GasPrice, Nonce, TimestampMs};
 pub use receipt::{Event, EventData, Receipt, ReceiptStatus, Receipts, ReturnData, Topics};
 pub use signing::SigningKey;
 pub use state_key::RawKey;
 pub use transaction::{
-    Auth, IndexedSignature, KIND_NAMES, Memo, MultiPolicy, PolicyKeys, PolicySignatures,
-    TX_VERSION, Transaction, TransactionPayload, TxBytes, TxKind,
+    Auth, Code, ContractInput, IndexedSignature, KIND_NAMES, Memo, MultiPolicy, PolicyKeys,
+    PolicySignatures, Salt, TX_VERSION, Transaction, TransactionPayload, TxBytes, TxKind,
 };
 pub use witness::{BlockWitness, WITNESS_VERSION, WitnessEntry};

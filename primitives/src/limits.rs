@@ -29,6 +29,14 @@ pub const MAX_RECEIPT_EVENTS: usize = 1024;
 pub const MAX_RETURN_DATA_BYTES: usize = 16 * 1024;
 /// Largest encoded list of a block's receipts in bytes (1 GiB).
 pub const MAX_RECEIPTS_BYTES: usize = 1024 * 1024 * 1024;
+/// Largest code of a contract in bytes (96 KiB).
+pub const MAX_CODE_BYTES: usize = 96 * 1024;
+/// Largest input of a contract in bytes (64 KiB), that of its deployment included.
+pub const MAX_CONTRACT_INPUT_BYTES: usize = 64 * 1024;
+/// Most contracts of a genesis.
+pub const MAX_GENESIS_CONTRACTS: usize = 64 * 1024;
+/// Most storage slots of one contract of a genesis.
+pub const MAX_GENESIS_SLOTS: usize = 16 * 1024 * 1024;
 /// Largest contract storage key in bytes.
 pub const MAX_STORAGE_KEY_BYTES: usize = 128;
 /// Largest value in the state in bytes.

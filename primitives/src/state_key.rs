@@ -10,6 +10,7 @@ use crate::{Address, hash::fmt_hex};
 /// The first byte of a raw key: which part of the state it belongs to. The values are frozen.
 mod space {
     pub(super) const ACCOUNT: u8 = 0x00;
+    pub(super) const STORAGE: u8 = 0x01;
     pub(super) const PARAMS: u8 = 0x03;
 }
 
@@ -33,6 +34,26 @@ impl RawKey {
         let (&space, address) = self.0.split_first()?;
         let address = address.try_into().ok()?;
         (space == space::ACCOUNT).then(|| Address::from_bytes(address))
+    }
+
+    /// The key of a contract's storage slot: `0x01 ‖ address ‖ key`; its value is what the contract stored.
+    ///
+    /// Keys above [`MAX_STORAGE_KEY_BYTES`](crate::limits::MAX_STORAGE_KEY_BYTES) are refused where contracts name them.
+    #[must_use]
+    pub fn storage(contract: &Address, key: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(key.len().saturating_add(33));
+        bytes.push(space::STORAGE);
+        bytes.extend_from_slice(contract.as_bytes());
+        bytes.extend_from_slice(key);
+        Self(bytes)
+    }
+
+    /// Whose slot it is the key of and under which key, if it is one.
+    #[must_use]
+    pub fn storage_slot(&self) -> Option<(Address, &[u8])> {
+        let (&space, rest) = self.0.split_first()?;
+        let (address, key) = rest.split_first_chunk::<32>()?;
+        (space == space::STORAGE).then(|| (Address::from_bytes(*address), key))
     }
 
     /// The first key of an account that there could be; all of them follow each other.

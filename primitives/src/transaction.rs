@@ -13,7 +13,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 
 pub use self::{
     auth::{Auth, IndexedSignature, MultiPolicy, PolicyKeys, PolicySignatures},
-    kind::{KIND_NAMES, TxKind},
+    kind::{Code, ContractInput, KIND_NAMES, Salt, TxKind},
 };
 use crate::{
     Address, Amount, BlockHeight, ChainId, Gas, GasPrice, Nonce,
