@@ -1,0 +1,3 @@
+//! Deterministic, metered WebAssembly contracts.
+
+pub mod abi;
