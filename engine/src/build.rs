@@ -1,6 +1,6 @@
 //! Building a block out of candidates: what cannot be in it is left out, and the builder says why.
 
-use ordlane_primitives::{BlockHash, TxBytes, limits::MAX_BLOCK_TXS};
+use ordlane_primitives::{BlockHash, Hash, TxBytes, limits::MAX_BLOCK_TXS};
 
 use crate::{
     BlockContext, BlockError, Engine, EngineError, Executed,
@@ -53,8 +53,12 @@ impl Engine {
         meters::counted(self.dispatcher.lanes().detached(|| {
             let parent = self.parent(parent)?;
             let rules = self.rules(&parent, context)?;
+            let codes = |hash: &Hash| parent.state.code(hash);
             let vm = Transition {
-                schedule: rules.schedule,
+                rules: &rules,
+                timestamp_ms: context.timestamp_ms,
+                contracts: &self.contracts,
+                codes: &codes,
             };
             self.build_with(&vm, &parent, &rules, context, candidates)
         }))

@@ -11,6 +11,7 @@ use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig, GpuOptions};
 use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
+use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Interpreter};
 
 use crate::{
     AnyProposer, Engine, EngineError, ProposerSchedule, SystemError,
@@ -40,6 +41,7 @@ pub struct EngineBuilder {
     checkpoint_interval: u64,
     keep_checkpoints: NonZeroUsize,
     proposers: Option<Arc<dyn ProposerSchedule>>,
+    contracts: Option<Arc<Contracts>>,
 }
 
 /// After how many blocks there is a checkpoint where nothing else is said.
@@ -65,6 +67,7 @@ impl Default for EngineBuilder {
             checkpoint_interval: CHECKPOINT_INTERVAL,
             keep_checkpoints: KEEP_CHECKPOINTS,
             proposers: None,
+            contracts: None,
         }
     }
 }
@@ -184,6 +187,16 @@ impl EngineBuilder {
         self
     }
 
+    /// Which contracts in Rust there are, and what runs those in WebAssembly; by default none, and the interpreter. Several
+    /// engines may share them.
+    ///
+    /// Those in Rust are a rule of the chain: all who execute it need the same ones.
+    #[must_use]
+    pub fn contracts(mut self, contracts: Arc<Contracts>) -> Self {
+        self.contracts = Some(contracts);
+        self
+    }
+
     /// Opens the store and starts the threads.
     ///
     /// # Errors
@@ -239,8 +252,14 @@ impl EngineBuilder {
             chain,
             committer,
             proposers: self.proposers.unwrap_or_else(|| Arc::new(AnyProposer)),
+            contracts: self.contracts.unwrap_or_else(default_contracts),
         })
     }
+}
+
+/// No contracts in Rust, and the interpreter.
+pub(crate) fn default_contracts() -> Arc<Contracts> {
+    Arc::new(Contracts::new(Arc::new(Interpreter), DEFAULT_CACHE_BYTES))
 }
 
 /// The hasher that an engine with so many threads and this backend has, for those who work on a store without one. By

@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use ordlane_primitives::{Account, Address, Amount, Block, BlockHeight, RawKey, TxId};
+use ordlane_primitives::{
+    Account, Address, Amount, Block, BlockHeight, Hash, RawKey, TimestampMs, TxId,
+};
 use ordlane_state::{Change, StateDiff, StateStore};
 
 use crate::{
     Engine, EngineError, Executed, SystemError,
     admit::Rules,
-    execute::{AccountWrites, OnInvalid, ParentState, RawState, Runner, Transition},
+    execute::{OnInvalid, ParentState, RawState, Runner, Transition, Writes},
     run, seal,
     stored::decoded,
     verify::Verified,
@@ -125,7 +127,7 @@ impl Engine {
             let Some(block) = self.block(height)? else {
                 return Ok(None);
             };
-            let mut replay = Replay::new(self, parent, &stored)?;
+            let mut replay = Replay::new(self, parent, &stored, &block)?;
             let transactions = replay.transactions(&block, block.transactions.len())?;
             let end = replay.end(&block)?;
             let diffs = BlockDiffs { transactions, end };
@@ -154,7 +156,7 @@ impl Engine {
             };
             let parent = height.checked_sub(BlockHeight(1)).ok_or_else(changed)?;
             let count = (record.index as usize).saturating_add(1);
-            let mut replay = Replay::new(self, parent, &stored)?;
+            let mut replay = Replay::new(self, parent, &stored, &block)?;
             Ok(replay.transactions(&block, count)?.pop())
         })
     }
@@ -184,6 +186,7 @@ struct Replay<'a> {
     runner: Runner,
     state: Partial<'a>,
     fees: Amount,
+    timestamp_ms: TimestampMs,
 }
 
 impl<'a> Replay<'a> {
@@ -192,6 +195,7 @@ impl<'a> Replay<'a> {
         engine: &'a Engine,
         parent: BlockHeight,
         stored: &StateDiff,
+        block: &Block,
     ) -> Result<Self, EngineError> {
         let height = parent.next().ok_or_else(changed)?;
         let old = |change: &Change| (change.key.clone(), change.old.clone());
@@ -207,6 +211,7 @@ impl<'a> Replay<'a> {
             runner: Runner::sequential()?,
             state,
             fees: Amount::ZERO,
+            timestamp_ms: block.header.timestamp_ms,
         })
     }
 
@@ -222,10 +227,14 @@ impl<'a> Replay<'a> {
     }
 
     fn transaction(&mut self, tx: &Verified) -> Result<StateDiff, EngineError> {
-        let vm = Transition {
-            schedule: self.rules.schedule,
-        };
         let parent = ParentState::new(&self.state, Vec::new());
+        let codes = |hash: &Hash| parent.code(hash);
+        let vm = Transition {
+            rules: &self.rules,
+            timestamp_ms: self.timestamp_ms,
+            contracts: &self.engine.contracts,
+            codes: &codes,
+        };
         let txs = std::slice::from_ref(tx);
         let ran = self
             .runner
@@ -241,7 +250,7 @@ impl<'a> Replay<'a> {
     /// The diff of the end phase, after all transactions.
     fn end(&self, block: &Block) -> Result<StateDiff, EngineError> {
         let parent = ParentState::new(&self.state, Vec::new());
-        let mut writes = AccountWrites::new();
+        let mut writes = Writes::default();
         let proposer = &block.header.proposer;
         seal::end_phase(&self.rules, proposer, self.fees, &parent, &mut writes)?;
         Ok(StateDiff::of(seal::changes(&writes, &parent)?))

@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLockReadGuard};
 use ordlane_gpu_kernels::Dispatcher;
 use ordlane_primitives::{BlockHash, BlockHeader, Hash, TxBytes};
 use ordlane_state::{StateStore, Tree};
+use ordlane_wasm::Contracts;
 
 use crate::{
     BlockContext, BlockError, EngineBuilder, EngineError, Executed, Head, ProposerSchedule, Slot,
@@ -33,6 +34,7 @@ pub struct Engine {
     pub(crate) chain: Arc<DurableChain>,
     pub(crate) committer: Committer,
     pub(crate) proposers: Arc<dyn ProposerSchedule>,
+    pub(crate) contracts: Arc<Contracts>,
 }
 
 /// A parent to execute on. While it lives, blocks may be committed below it and in its place, but none is undone.
@@ -72,6 +74,12 @@ impl Engine {
         &self.dispatcher
     }
 
+    /// The contracts that it knows.
+    #[must_use]
+    pub const fn contracts(&self) -> &Arc<Contracts> {
+        &self.contracts
+    }
+
     /// Executes `transactions`, given as canonical bytes, as the block after `parent`. Nothing becomes durable.
     ///
     /// `parent` is the durable block or an [`Executed`] one that is still held.
@@ -103,7 +111,9 @@ impl Engine {
         transactions_root: Option<Hash>,
     ) -> Result<Executed, EngineError> {
         let state = &parent.state;
-        let (verified, ran, stages) = self.workers().run_block(rules, state, transactions)?;
+        let (verified, ran, stages) =
+            self.workers()
+                .run_block(rules, state, context.timestamp_ms, transactions)?;
         let unsealed = Unsealed::new(state, rules, context, verified, ran, stages)?;
         let unsealed = unsealed.with_transactions_root(transactions_root);
         self.seal(&parent.ground(), unsealed)
@@ -212,6 +222,7 @@ impl Engine {
         Workers {
             dispatcher: &self.dispatcher,
             runner: &self.runner,
+            contracts: &self.contracts,
         }
     }
 }

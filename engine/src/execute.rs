@@ -5,7 +5,10 @@
 
 mod base;
 mod collect;
+mod contract;
 mod field;
+mod journal;
+mod runtime_error;
 mod transition;
 
 use std::{
@@ -19,14 +22,15 @@ use ordlane_scheduler::{Config, Executor, MemoryFor, Mode, Options, RunError, Vm
 use self::field::Credit;
 pub(crate) use self::{
     base::{ParentState, RawState},
-    collect::{AccountWrites, Collector, OnInvalid, block_bytes},
+    collect::{Collector, OnInvalid, Writes, block_bytes},
     field::FieldValue,
     transition::{Outcome, Transition},
 };
 pub use self::{
     collect::Refusal,
-    field::Field,
-    transition::{RuntimeError, TransitionError},
+    field::{Field, SlotKey},
+    runtime_error::RuntimeError,
+    transition::TransitionError,
 };
 use crate::{
     BlockError, BlockTrace, EngineError, SystemError, ValidationError, admit::Rules,
@@ -46,8 +50,8 @@ pub(crate) struct Ran {
     pub(crate) invalid: Vec<(usize, ValidationError)>,
     /// The first one that did not fit; none after it was looked at.
     pub(crate) cut_at: Option<usize>,
-    /// The accounts that they wrote.
-    pub(crate) writes: AccountWrites,
+    /// What they wrote.
+    pub(crate) writes: Writes,
     /// Gas used before refunds.
     pub(crate) gas_used: u64,
     /// The fees of all of them.
@@ -71,7 +75,7 @@ impl<M> FieldVm for M where
 #[derive(Debug)]
 pub(crate) struct Runner {
     executor: Executor,
-    memory: Mutex<MemoryFor<Transition>>,
+    memory: Mutex<MemoryFor<Transition<'static>>>,
     /// Whether every block is run with a trace.
     traces: bool,
 }

@@ -104,7 +104,7 @@ pub use diff::{AccountDiff, BlockDiffs};
 pub use engine::Engine;
 pub use error::{BlockError, EngineError, SystemError, ValidationError};
 pub use events::{EventPage, EventQuery, EventRecord};
-pub use execute::{Field, Refusal, RuntimeError, TransitionError};
+pub use execute::{Field, Refusal, RuntimeError, SlotKey, TransitionError};
 pub use executed::{Executed, Failure};
 pub use fees::{FeeQuery, FeeRecommendation, MAX_FEE_BLOCKS};
 pub use fork::{Finalized, ForkChoice, ForkError, ForkTree, Inserted, Reorg, TotalWeight};
@@ -119,6 +119,7 @@ pub use ordlane_gpu_kernels::{Backend, GpuOptions};
 pub use ordlane_primitives as primitives;
 pub use ordlane_scheduler::Mode;
 pub use ordlane_state as state;
+pub use ordlane_wasm as contracts;
 pub use query::{ReceiptRecord, StateView, TransactionRecord};
 pub use rejected::{BlockRejected, ClaimedBlock, Verdict};
 pub use slot::{AnyProposer, ProposerSchedule, Slot, TimeBound};
@@ -127,4 +128,6 @@ pub use submit::Pending;
 pub use subscribe::{EventCursor, EventStream, Notice, Subscription};
 pub use trace::{BlockTrace, HotField, TransactionTrace};
 pub use verify::SignatureError;
-pub use witness::{MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness};
+pub use witness::{
+    MAX_ROLLED_BACK_BLOCKS, VerifiedBlock, WitnessError, verify_witness, verify_witness_with,
+};

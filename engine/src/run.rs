@@ -1,7 +1,10 @@
 //! Stages 1 to 4 in their order, over any state: what a block needs of an engine before it is sealed.
 
 use ordlane_gpu_kernels::Dispatcher;
-use ordlane_primitives::{BlockHeader, BlockHeight, ChainParams, RawKey, TimestampMs, TxBytes};
+use ordlane_primitives::{
+    BlockHeader, BlockHeight, ChainParams, Hash, RawKey, TimestampMs, TxBytes,
+};
+use ordlane_wasm::Contracts;
 
 use crate::{
     BlockError, EngineError, Stages, SystemError, ValidationError,
@@ -22,6 +25,7 @@ const DECODES_PER_TASK: usize = 64;
 pub(crate) struct Workers<'a> {
     pub(crate) dispatcher: &'a Dispatcher,
     pub(crate) runner: &'a Runner,
+    pub(crate) contracts: &'a Contracts,
 }
 
 /// The transactions of a block on their way: what is still in, and what was left out and why.
@@ -70,10 +74,12 @@ impl Workers<'_> {
         &self,
         rules: &Rules,
         state: &ParentState<'_>,
+        timestamp_ms: TimestampMs,
         transactions: &[TxBytes],
     ) -> Result<(Vec<Verified>, Ran, Stages), EngineError> {
         check_size(rules, transactions)?;
-        self.run_prepared(rules, state, self.prepare(rules, transactions))
+        let prepared = self.prepare(rules, transactions);
+        self.run_prepared(rules, state, timestamp_ms, prepared)
     }
 
     /// Stage 4 for all transactions of a block, none of which may have been left out before.
@@ -81,6 +87,7 @@ impl Workers<'_> {
         &self,
         rules: &Rules,
         state: &ParentState<'_>,
+        timestamp_ms: TimestampMs,
         prepared: Prepared,
     ) -> Result<(Vec<Verified>, Ran, Stages), EngineError> {
         let Prepared {
@@ -94,8 +101,12 @@ impl Workers<'_> {
             return Err(BlockError::InvalidTransaction { index, source }.into());
         }
         let mut watch = Stopwatch::start();
+        let codes = |hash: &Hash| state.code(hash);
         let vm = Transition {
-            schedule: rules.schedule,
+            rules,
+            timestamp_ms,
+            contracts: self.contracts,
+            codes: &codes,
         };
         let ran = self
             .runner

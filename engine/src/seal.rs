@@ -1,7 +1,5 @@
 //! Stage 5: the end phase, the block's changes, its roots and its header.
 
-use std::collections::BTreeMap;
-
 use ordlane_gpu_kernels::{Dispatcher, Lanes};
 use ordlane_primitives::{
     Account, Address, Amount, BLOCK_VERSION, BlockHash, BlockHeader, FeeRule, Gas, Hash, RawKey,
@@ -9,11 +7,12 @@ use ordlane_primitives::{
     list::{self, ListKind},
 };
 use ordlane_state::{Change, Tree, hash_changes};
+use ordlane_wasm::Bytes;
 
 use crate::{
     BlockContext, EngineError, SystemError,
     admit::Rules,
-    execute::{AccountWrites, ParentState},
+    execute::{ParentState, Writes},
 };
 
 /// Items per task when leaves of lists are hashed.
@@ -25,13 +24,13 @@ pub(crate) fn end_phase(
     proposer: &Address,
     fees: Amount,
     parent: &ParentState<'_>,
-    writes: &mut AccountWrites,
+    writes: &mut Writes,
 ) -> Result<(), EngineError> {
     match rules.params.fee_rule {
         FeeRule::Burn => Ok(()),
         FeeRule::PayProposer if fees == Amount::ZERO => Ok(()),
         FeeRule::PayProposer => {
-            let mut account = match writes.get(proposer) {
+            let mut account = match writes.accounts.get(proposer) {
                 Some(written) => *written,
                 None => parent.account(proposer)?,
             };
@@ -39,7 +38,7 @@ pub(crate) fn end_phase(
                 .balance
                 .checked_add(fees)
                 .ok_or_else(|| SystemError::Internal("fees exceed the total supply".into()))?;
-            writes.insert(*proposer, account);
+            writes.accounts.insert(*proposer, account);
             Ok(())
         }
     }
@@ -47,27 +46,31 @@ pub(crate) fn end_phase(
 
 /// The raw keys whose value differs from the parent's, ascending, with both values.
 pub(crate) fn changes(
-    writes: &AccountWrites,
+    writes: &Writes,
     parent: &ParentState<'_>,
 ) -> Result<Vec<Change>, SystemError> {
-    let mut changes = BTreeMap::new();
-    for (address, account) in writes {
+    // The encoding is canonical, so what was decoded encodes to what is stored.
+    let bytes = |account: Option<Account>| account.map(|account| codec::encode(&account));
+    let mut changes = Vec::with_capacity(writes.accounts.len().saturating_add(writes.slots.len()));
+    for (address, account) in &writes.accounts {
         let old = parent.present_account(address)?;
         let new = Some(*account).filter(|account| !account.is_absent());
         if old != new {
-            changes.insert(RawKey::account(address), (old, new));
+            let (key, old, new) = (RawKey::account(address), bytes(old), bytes(new));
+            changes.push(Change { key, old, new });
         }
     }
-    // The encoding is canonical, so what was decoded encodes to what is stored.
-    let bytes = |account: Option<Account>| account.map(|account| codec::encode(&account));
-    Ok(changes
-        .into_iter()
-        .map(|(key, (old, new))| Change {
-            key,
-            old: bytes(old),
-            new: bytes(new),
-        })
-        .collect())
+    // Addresses ascend, slots do by contract and key, and the keys of all accounts stand below those of all slots.
+    for (slot, new) in &writes.slots {
+        let old = parent.slot(slot)?;
+        if old != *new {
+            let key = slot.raw();
+            let vec = |value: Option<&Bytes>| value.map(|value| value.to_vec());
+            let (old, new) = (vec(old.as_ref()), vec(new.as_ref()));
+            changes.push(Change { key, old, new });
+        }
+    }
+    Ok(changes)
 }
 
 /// The parent's tree with the changes in it.

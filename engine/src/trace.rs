@@ -53,7 +53,7 @@ pub struct TransactionTrace {
 }
 
 /// A field on which transactions met others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HotField {
     /// Which one.
@@ -89,11 +89,13 @@ impl BlockTrace {
     pub fn hottest(&self, most: usize) -> Vec<HotField> {
         let mut met: BTreeMap<Field, HotField> = BTreeMap::new();
         for traced in &self.transactions {
-            let (conflict, waited_on) = (traced.conflict, traced.waited_on);
+            let (conflict, waited_on) = (traced.conflict.as_ref(), traced.waited_on.as_ref());
             // One that met others twice on one field counts once.
             let other = waited_on.filter(|_| waited_on != conflict);
             for field in conflict.into_iter().chain(other) {
-                let hot = met.entry(field).or_insert(HotField::new(field));
+                let hot = met
+                    .entry(field.clone())
+                    .or_insert_with(|| HotField::new(field.clone()));
                 hot.transactions = hot.transactions.saturating_add(1);
                 let (conflicts, waits) = (conflict == Some(field), waited_on == Some(field));
                 hot.conflicts = hot.conflicts.saturating_add(usize::from(conflicts));
@@ -146,9 +148,9 @@ fn of_block(traced: &TxTrace<Field>, txs: &[Verified]) -> TransactionTrace {
     TransactionTrace {
         position,
         runs: traced.runs,
-        conflict: traced.conflict,
+        conflict: traced.conflict.clone(),
         waits: traced.waits,
-        waited_on: traced.waited_on.or_else(hinted),
+        waited_on: traced.waited_on.clone().or_else(hinted),
         committed_at: Duration::from_nanos(traced.committed_at),
     }
 }

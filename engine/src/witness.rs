@@ -19,4 +19,4 @@ mod verify;
 
 pub use error::WitnessError;
 pub use make::MAX_ROLLED_BACK_BLOCKS;
-pub use verify::{VerifiedBlock, verify_witness};
+pub use verify::{VerifiedBlock, verify_witness, verify_witness_with};

@@ -76,11 +76,11 @@ pub trait Host {
     /// [`Interrupt`].
     fn code_hash(&mut self, address: &Address) -> Result<Hash, Interrupt>;
 
-    /// The code with a hash that an account has. That it is not there is a failure of the system.
+    /// The code at an address that has some. That it is not there is a failure of the system.
     ///
     /// # Errors
     /// [`Interrupt`].
-    fn code(&mut self, hash: &Hash) -> Result<Bytes, Interrupt>;
+    fn code(&mut self, address: &Address) -> Result<Bytes, Interrupt>;
 
     /// Whether an account has sent a transaction or has code, so that nothing can be deployed there.
     ///

@@ -329,7 +329,8 @@ impl World<'_> {
             return Err(Fault::NoContract(*address));
         }
         let (schedule, host) = (self.environment.schedule, &mut *self.host);
-        self.contracts.prepare(&hash, schedule, || host.code(&hash))
+        self.contracts
+            .prepare(&hash, schedule, || host.code(address))
     }
 }
 

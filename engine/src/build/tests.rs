@@ -11,12 +11,12 @@ use crate::{
 };
 
 /// Runs transactions as they should, but panics at those that carry a memo.
-struct PanicsAtMemo(Transition);
+struct PanicsAtMemo<'a>(Transition<'a>);
 
-impl Vm for PanicsAtMemo {
+impl<'a> Vm for PanicsAtMemo<'a> {
     type Key = Field;
     type Value = FieldValue;
-    type Delta = <Transition as Vm>::Delta;
+    type Delta = <Transition<'a> as Vm>::Delta;
     type Tx = Verified;
     type Output = Outcome;
     type Worker = ();
@@ -78,7 +78,10 @@ fn build(engine: &Engine, candidates: &[TxBytes]) -> Result<Built, EngineError> 
     let context = BlockContext::new(TimestampMs(1), ordlane_primitives::Address::ZERO);
     let rules = engine.rules(&parent, &context).unwrap();
     let vm = PanicsAtMemo(Transition {
-        schedule: rules.schedule,
+        rules: &rules,
+        timestamp_ms: context.timestamp_ms,
+        contracts: &engine.contracts,
+        codes: &|_| Ok(None),
     });
     engine.build_with(&vm, &parent, &rules, &context, candidates)
 }

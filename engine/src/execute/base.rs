@@ -1,13 +1,13 @@
 //! The state below a block: the executed blocks that are not durable yet, newest first, then the durable one.
 //!
-//! Invariant: an account that a block has asked for is not looked up again. What is remembered came from below the block,
+//! Invariant: an account or a slot that a block has asked for is not looked up again. What is remembered came from below the block,
 //! never from one of its transactions, and is forgotten with the block.
 
 use std::{
     array,
     collections::HashMap,
     fmt,
-    hash::BuildHasher,
+    hash::{BuildHasher, Hash},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,10 +15,12 @@ use foldhash::quality::RandomState;
 use ordlane_primitives::{Account, Address, RawKey};
 use ordlane_scheduler::Base;
 
-use super::{Field, FieldValue};
+use ordlane_wasm::Bytes;
+
+use super::{Field, FieldValue, field::SlotKey};
 use crate::{EngineError, SystemError, changes::Changes, stored::decoded};
 
-/// Accounts are remembered in so many parts, each with a lock of its own.
+/// What is remembered is in so many parts, each with a lock of its own.
 const PARTS: usize = 64;
 
 /// Where values come from below all executed blocks: the store, or what stands in its place.
@@ -39,7 +41,8 @@ pub(crate) struct ParentState<'a> {
     below: Box<dyn RawState + 'a>,
     /// Newest first; the last one stands on what is below.
     pub(crate) layers: Vec<Arc<Changes>>,
-    known: KnownAccounts,
+    accounts: Known<Address, Option<Account>>,
+    slots: Known<Arc<SlotKey>, Option<Bytes>>,
 }
 
 /// A read that failed, as the scheduler wants it: an error of the system.
@@ -58,7 +61,8 @@ impl<'a> ParentState<'a> {
         Self {
             below: Box::new(below),
             layers,
-            known: KnownAccounts::new(),
+            accounts: Known::new(),
+            slots: Known::new(),
         }
     }
 
@@ -80,13 +84,32 @@ impl<'a> ParentState<'a> {
         &self,
         address: &Address,
     ) -> Result<Option<Account>, SystemError> {
-        if let Some(account) = self.known.find(address) {
+        if let Some(account) = self.accounts.find(address) {
             return Ok(account);
         }
         // Without a lock: two threads that ask at once both look, and find the same.
         let account = self.look_up(address)?;
-        self.known.remember(address, account);
+        self.accounts.remember(*address, account);
         Ok(account)
+    }
+
+    /// What a slot of storage holds.
+    pub(crate) fn slot(&self, slot: &Arc<SlotKey>) -> Result<Option<Bytes>, SystemError> {
+        if let Some(value) = self.slots.find(slot) {
+            return Ok(value);
+        }
+        let value = self.value(&slot.raw())?.map(Bytes::from);
+        self.slots.remember(Arc::clone(slot), value.clone());
+        Ok(value)
+    }
+
+    /// The code with a hash.
+    pub(crate) fn code(
+        &self,
+        hash: &ordlane_primitives::Hash,
+    ) -> Result<Option<Bytes>, SystemError> {
+        let _ = hash;
+        Ok(None)
     }
 
     fn look_up(&self, address: &Address) -> Result<Option<Account>, SystemError> {
@@ -103,21 +126,24 @@ impl Base for ParentState<'_> {
     type Error = ReadError;
 
     fn read(&self, field: &Field) -> Result<Option<FieldValue>, ReadError> {
+        if let Field::Slot(slot) = field {
+            return Ok(self.slot(slot)?.map(FieldValue::Bytes));
+        }
         let account = self.present_account(field.address())?;
-        Ok(account.map(|account| field.of(&account)))
+        Ok(account.and_then(|account| field.of(&account)))
     }
 }
 
-/// The accounts that were looked up, the absent ones among them.
+/// What was looked up, the absent among it.
 #[derive(Debug)]
-struct KnownAccounts {
+struct Known<K, V> {
     hasher: RandomState,
-    parts: Box<[Mutex<Part>; PARTS]>,
+    parts: Box<[Mutex<Part<K, V>>; PARTS]>,
 }
 
-type Part = HashMap<Address, Option<Account>, RandomState>;
+type Part<K, V> = HashMap<K, V, RandomState>;
 
-impl KnownAccounts {
+impl<K: Eq + Hash, V: Clone> Known<K, V> {
     fn new() -> Self {
         let hasher = RandomState::default();
         Self {
@@ -128,21 +154,22 @@ impl KnownAccounts {
         }
     }
 
-    fn find(&self, address: &Address) -> Option<Option<Account>> {
-        self.part(address).get(address).copied()
+    fn find(&self, key: &K) -> Option<V> {
+        self.part(key).get(key).cloned()
     }
 
-    fn remember(&self, address: &Address, account: Option<Account>) {
-        self.part(address).insert(*address, account);
+    fn remember(&self, key: K, value: V) {
+        let mut part = self.part(&key);
+        part.insert(key, value);
     }
 
     #[expect(
         clippy::indexing_slicing,
         reason = "it is a remainder of the number of parts"
     )]
-    fn part(&self, address: &Address) -> MutexGuard<'_, Part> {
+    fn part(&self, key: &K) -> MutexGuard<'_, Part<K, V>> {
         // A map finds its entries by the lowest and the highest bits, so those in the middle choose the part.
-        let middle = self.hasher.hash_one(address) >> 32;
+        let middle = self.hasher.hash_one(key) >> 32;
         // Every change of a part is one insertion, so a panic elsewhere never leaves half of one.
         self.parts[middle as usize % PARTS]
             .lock()

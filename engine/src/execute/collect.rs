@@ -1,19 +1,30 @@
-//! Collects outcomes in block order, decides which transactions are in the block, and makes accounts of the fields that
-//! they wrote.
+//! Collects outcomes in block order, decides which transactions are in the block, and makes accounts and slots of storage of
+//! the fields that they wrote.
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, HashMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use foldhash::quality::RandomState;
-use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Receipt, TxBytes};
+use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Hash, TxBytes};
 use ordlane_scheduler::{Flow, Sink, TxIndex};
+use ordlane_wasm::Bytes;
 
-use super::{Field, FieldValue, Outcome, ParentState, Ran, RuntimeError};
+use super::{Field, FieldValue, Outcome, ParentState, Ran, field::SlotKey, transition::Included};
 use crate::{
     BlockError, SystemError, ValidationError, admit::Rules, executed::Failure, verify::Verified,
 };
 
-/// The accounts that a block wrote, as they are after it; one that is all default is absent.
-pub(crate) type AccountWrites = BTreeMap<Address, Account>;
+/// What transactions wrote, as it is after them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Writes {
+    /// One that is all default is absent.
+    pub(crate) accounts: BTreeMap<Address, Account>,
+    pub(crate) slots: BTreeMap<Arc<SlotKey>, Option<Bytes>>,
+    /// The codes of the contracts among the accounts that got theirs.
+    pub(crate) codes: BTreeMap<Hash, Bytes>,
+}
 
 /// What an invalid transaction, or one too many, means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +58,7 @@ pub(crate) struct Collector<'a> {
     on_invalid: OnInvalid,
     ran: Ran,
     /// The last value of every field that was written.
-    fields: HashMap<Field, FieldValue, RandomState>,
+    fields: HashMap<Field, Option<FieldValue>, RandomState>,
     /// What the included transactions take of the block's bytes.
     bytes: u64,
     refused: Option<BlockError>,
@@ -63,7 +74,7 @@ impl<'a> Collector<'a> {
                 receipts: Vec::new(),
                 included: Vec::new(),
                 invalid: Vec::new(),
-                writes: AccountWrites::new(),
+                writes: Writes::default(),
                 gas_used: 0,
                 fees: Amount::ZERO,
                 failures: Vec::new(),
@@ -85,15 +96,8 @@ impl<'a> Collector<'a> {
     pub(crate) fn finish(mut self, parent: &ParentState<'_>) -> Result<Ran, SystemError> {
         let writes = &mut self.ran.writes;
         // Each field stands in it once, so the order in which they are put into their accounts means nothing.
-        self.fields.into_iter().try_for_each(|(field, value)| {
-            let account = match writes.entry(*field.address()) {
-                Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(parent.account(field.address())?),
-            };
-            field
-                .put(account, value)
-                .map_err(|error| SystemError::Internal(error.to_string()))
-        })?;
+        let mut fields = self.fields.into_iter();
+        fields.try_for_each(|(field, value)| writes.put(field, value, parent))?;
         Ok(self.ran)
     }
 
@@ -124,13 +128,17 @@ impl<'a> Collector<'a> {
     fn include(
         &mut self,
         index: usize,
-        receipt: Receipt,
-        failure: Option<Box<RuntimeError>>,
+        included: Included,
         writes: &[(Field, Option<FieldValue>)],
     ) -> Flow {
+        let Included {
+            receipt,
+            gas,
+            failure,
+        } = included;
         let size = self.txs.get(index).map_or(0, |tx| block_bytes(&tx.bytes));
         let bytes = self.bytes.saturating_add(size);
-        let gas_used = self.ran.gas_used.checked_add(receipt.gas_used.0);
+        let gas_used = self.ran.gas_used.checked_add(gas.0);
         // Fees come out of balances, whose sum is below 2^127, so the sum of fees always fits.
         let fees = self.ran.fees.checked_add(receipt.fee);
         let fits = bytes <= u64::from(self.params.max_block_bytes)
@@ -144,21 +152,40 @@ impl<'a> Collector<'a> {
         self.ran.gas_used = gas_used;
         self.ran.fees = fees;
         let position = self.ran.included.len();
-        let failure = failure.map(|reason| Failure {
-            position,
-            reason: *reason,
-        });
+        let failure = failure.map(|reason| Failure { position, reason });
         self.ran.failures.extend(failure);
         self.ran.included.push(index);
         self.ran.receipts.push(receipt);
-        // One that was taken away holds what it holds in an account that is absent.
-        let nothing = Account::default();
-        self.fields.extend(
-            writes
-                .iter()
-                .map(|(field, value)| (*field, value.unwrap_or_else(|| field.of(&nothing)))),
-        );
+        self.fields.extend(writes.iter().cloned());
         Flow::Continue
+    }
+}
+
+impl Writes {
+    /// Puts what a field holds into its account, or into its slot.
+    fn put(
+        &mut self,
+        field: Field,
+        value: Option<FieldValue>,
+        parent: &ParentState<'_>,
+    ) -> Result<(), SystemError> {
+        let wrong = |error: super::field::WrongKind| SystemError::Internal(error.to_string());
+        if let Field::Slot(slot) = &field {
+            let value = field.bytes(value).map_err(wrong)?;
+            self.slots.insert(Arc::clone(slot), value);
+            return Ok(());
+        }
+        let account = match self.accounts.entry(*field.address()) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(parent.account(field.address())?),
+        };
+        field.put(account, value.as_ref()).map_err(wrong)?;
+        if let Some(FieldValue::Code(code)) = value
+            && let Some(bytes) = &code.bytes
+        {
+            self.codes.insert(code.hash, Arc::clone(bytes));
+        }
+        Ok(())
     }
 }
 
@@ -176,9 +203,7 @@ impl Sink<Field, FieldValue, Outcome> for Collector<'_> {
     ) -> Flow {
         let index = index.as_usize();
         match (outcome, self.on_invalid) {
-            (Outcome::Included(receipt, failure), _) => {
-                self.include(index, receipt, failure, writes)
-            }
+            (Outcome::Included(included), _) => self.include(index, *included, writes),
             (Outcome::Invalid(error), OnInvalid::LeaveOut) => {
                 self.ran.invalid.push((index, error.into()));
                 Flow::Continue

@@ -6,20 +6,35 @@
 
 use ordlane_primitives::{
     Account, Address, Amount, ErrorCode, Event, Gas, GasSchedule, Nonce, Receipt, ReceiptStatus,
-    ReturnData, TxId, TxKind, codec::Bounded,
+    ReturnData, TimestampMs, TransactionPayload, TxKind, codec::Bounded,
 };
 use ordlane_scheduler::{OutOfBounds, Stop, TxIndex, View, Vm};
+use ordlane_wasm::Contracts;
 
-use super::field::{Credit, Field, FieldValue};
-use crate::verify::Verified;
+use super::{
+    RuntimeError,
+    field::{Credit, Field, FieldValue},
+    journal::CodeSource,
+};
+use crate::{admit::Rules, verify::Verified};
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is in the block, with this receipt; if that says that it failed, with the reason.
-    Included(Receipt, Option<Box<RuntimeError>>),
+    /// It is in the block.
+    Included(Box<Included>),
     /// It cannot be in the block; it wrote nothing.
     Invalid(TransitionError),
+}
+
+/// What became of a transaction that is in the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Included {
+    pub(crate) receipt: Receipt,
+    /// What it used before refunds, which is what counts for the block.
+    pub(crate) gas: Gas,
+    /// Why it failed, if it did.
+    pub(crate) failure: Option<RuntimeError>,
 }
 
 /// Why the state does not allow a transaction to be in a block.
@@ -55,67 +70,41 @@ impl TransitionError {
     }
 }
 
-/// Why a transaction is in a block and failed: what its receipt has no room for. Source: seed specification, section 8.2.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuntimeError {
-    /// Its gas limit does not cover an operation. All of its gas is used.
-    #[error(
-        "out of gas: {operation} brings transaction {tx_id} to {needed}, its limit is {gas_limit}"
-    )]
-    OutOfGas {
-        /// The transaction.
-        tx_id: TxId,
-        /// Its limit, which is the gas that it is charged.
-        gas_limit: Gas,
-        /// What it had used with the operation.
-        needed: Gas,
-        /// The operation.
-        operation: &'static str,
-    },
-    /// The amount is above what its sender can spend beside the highest fee.
-    #[error("transaction {tx_id} moves {amount}, and {available} can be spent")]
-    AmountAboveBalance {
-        /// The transaction.
-        tx_id: TxId,
-        /// What it moves.
-        amount: Amount,
-        /// What can be spent.
-        available: Amount,
-    },
+/// Runs the transactions of one block.
+pub(crate) struct Transition<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) timestamp_ms: TimestampMs,
+    pub(crate) contracts: &'a Contracts,
+    pub(crate) codes: &'a CodeSource<'a>,
 }
 
-impl RuntimeError {
-    /// The stable code, which the receipt has.
-    #[must_use]
-    pub const fn code(&self) -> ErrorCode {
-        match self {
-            Self::OutOfGas { .. } => ErrorCode::OutOfGas,
-            Self::AmountAboveBalance { .. } => ErrorCode::AmountAboveBalance,
-        }
-    }
+/// How the body of a transaction ended. What it changed is in the view, but for the sender's balance.
+pub(super) struct Body {
+    /// What it used, refunds not subtracted.
+    pub(super) gas: Gas,
+    /// What of it is not charged.
+    pub(super) refund: Gas,
+    /// The sender's balance, from which the fee is to be taken.
+    pub(super) balance: Amount,
+    pub(super) ended: Result<Success, RuntimeError>,
+    /// What it gave back.
+    pub(super) return_data: Vec<u8>,
 }
 
-/// Runs transactions under one gas schedule.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Transition {
-    pub(crate) schedule: &'static GasSchedule,
-}
-
-/// How the body of a transaction ended: the gas it used, and its events unless it failed.
-struct Body {
-    gas_used: Gas,
-    ended: Result<Vec<Event>, Box<RuntimeError>>,
-}
+/// What a transaction that succeeded made known.
+pub(super) type Success = Vec<Event>;
 
 /// What a sender has.
-struct Purse {
-    balance: Amount,
-    /// What is left to spend when the highest fee is set aside.
-    left_to_spend: Amount,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Purse {
+    pub(super) balance: Amount,
+    /// The highest fee, which is set aside.
+    pub(super) reserved: Amount,
+    /// What is left to spend.
+    pub(super) left_to_spend: Amount,
 }
 
-impl Vm for Transition {
+impl Vm for Transition<'_> {
     type Key = Field;
     type Value = FieldValue;
     type Delta = Credit;
@@ -145,24 +134,13 @@ impl Vm for Transition {
             Ok(next_nonce) => next_nonce,
             Err(error) => return Ok(Outcome::Invalid(error)),
         };
-        let sender = Account {
-            balance: read_amount(view, Field::Balance(payload.sender))?,
-            locked: read_amount(view, Field::Locked(payload.sender))?,
-            ..Account::default()
+        let purse = match purse(view, payload)? {
+            Ok(purse) => purse,
+            Err(error) => return Ok(Outcome::Invalid(error)),
         };
-        let (required, available) = (payload.max_fee(), sender.spendable());
-        let Some(left_to_spend) = available.checked_sub(required) else {
-            return Ok(Outcome::Invalid(TransitionError::InsufficientBalance {
-                required,
-                available,
-            }));
-        };
-        let mut purse = Purse {
-            balance: sender.balance,
-            left_to_spend,
-        };
-        let body = match payload.kind {
-            TxKind::Transfer { to, amount } => self.transfer(&mut purse, tx, to, amount, view)?,
+        let body = match &payload.kind {
+            TxKind::Transfer { to, amount } => self.transfer(purse, tx, *to, *amount, view)?,
+            TxKind::Deploy { .. } | TxKind::Call { .. } => self.contract(purse, tx, view)?,
             // Kinds that this release does not execute are refused where they are decoded.
             _ => {
                 return Err(Stop::fatal(
@@ -171,8 +149,10 @@ impl Vm for Transition {
             }
         };
 
-        let fee = body.gas_used.cost(payload.gas_price);
-        let balance = debit(purse.balance, fee)?;
+        let refund = self.rules.schedule.refund(body.gas, body.refund);
+        let gas_used = Gas(body.gas.0.saturating_sub(refund.0));
+        let fee = gas_used.cost(payload.gas_price);
+        let balance = debit(body.balance, fee)?;
         view.write(Field::Balance(payload.sender), FieldValue::Amount(balance));
         view.write(Field::Nonce(payload.sender), FieldValue::Nonce(next_nonce));
         let (status, events, failure) = match body.ended {
@@ -183,23 +163,32 @@ impl Vm for Transition {
                 Some(failure),
             ),
         };
+        let too_much = |error: ordlane_primitives::codec::DecodeCause| Stop::fatal(error);
         let receipt = Receipt {
             tx_id: tx.id,
             status,
-            gas_used: body.gas_used,
+            gas_used,
             fee,
-            events: Bounded::new(events).map_err(|error| Stop::fatal(error.to_string()))?,
-            return_data: ReturnData::default(),
+            events: Bounded::new(events).map_err(too_much)?,
+            return_data: ReturnData::new(body.return_data).map_err(too_much)?,
         };
-        Ok(Outcome::Included(receipt, failure))
+        Ok(Outcome::Included(Box::new(Included {
+            receipt,
+            gas: body.gas,
+            failure,
+        })))
     }
 }
 
-impl Transition {
+impl Transition<'_> {
+    pub(super) const fn schedule(&self) -> &'static GasSchedule {
+        self.rules.schedule
+    }
+
     /// Moves `amount` if the gas and the purse allow it. Takes it from the purse and adds it to the receiver's balance.
     fn transfer<V>(
         &self,
-        purse: &mut Purse,
+        mut purse: Purse,
         tx: &Verified,
         to: Address,
         amount: Amount,
@@ -209,13 +198,16 @@ impl Transition {
         V: View<Key = Field, Value = FieldValue, Delta = Credit>,
     {
         let payload = &tx.tx.payload;
-        let failed = |gas_used, error| {
-            let ended = Err(Box::new(error));
-            Ok(Body { gas_used, ended })
-        };
         let (tx_id, gas_limit) = (tx.id, payload.gas_limit);
-        let needed = self.schedule.transfer_total(tx.intrinsic);
-        let gas_used = match needed {
+        let needed = self.schedule().transfer_total(tx.intrinsic);
+        let body = |gas, balance, ended| Body {
+            gas,
+            refund: Gas::ZERO,
+            balance,
+            ended,
+            return_data: Vec::new(),
+        };
+        let gas = match needed {
             Some(needed) if needed <= gas_limit => needed,
             _ => {
                 let out_of_gas = RuntimeError::OutOfGas {
@@ -224,7 +216,7 @@ impl Transition {
                     needed: needed.unwrap_or(Gas(u64::MAX)),
                     operation: "transfer",
                 };
-                return failed(gas_limit, out_of_gas);
+                return Ok(body(gas_limit, purse.balance, Err(out_of_gas)));
             }
         };
         if amount > purse.left_to_spend {
@@ -233,7 +225,7 @@ impl Transition {
                 amount,
                 available: purse.left_to_spend,
             };
-            return failed(gas_used, above);
+            return Ok(body(gas, purse.balance, Err(above)));
         }
         if to != payload.sender {
             purse.balance = debit(purse.balance, amount)?;
@@ -242,9 +234,34 @@ impl Transition {
                 .map_err(|OutOfBounds| Stop::fatal("a balance exceeds the total supply"))?;
         }
         let events = vec![Event::transfer(payload.sender, to, amount)];
-        let ended = Ok(events);
-        Ok(Body { gas_used, ended })
+        Ok(body(gas, purse.balance, Ok(events)))
     }
+}
+
+/// What the sender has beside the highest fee, or that it does not have that.
+fn purse<V>(
+    view: &mut V,
+    payload: &TransactionPayload,
+) -> Result<Result<Purse, TransitionError>, Stop>
+where
+    V: View<Key = Field, Value = FieldValue>,
+{
+    let sender = Account {
+        balance: read_amount(view, &Field::Balance(payload.sender))?,
+        locked: read_amount(view, &Field::Locked(payload.sender))?,
+        ..Account::default()
+    };
+    let (required, available) = (payload.max_fee(), sender.spendable());
+    let insufficient = TransitionError::InsufficientBalance {
+        required,
+        available,
+    };
+    let left_to_spend = available.checked_sub(required).ok_or(insufficient);
+    Ok(left_to_spend.map(|left_to_spend| Purse {
+        balance: sender.balance,
+        reserved: required,
+        left_to_spend,
+    }))
 }
 
 /// The nonce after a transaction with the nonce `got` of an account with the nonce `expected`.
@@ -264,15 +281,15 @@ where
     field.nonce(view.read(&field)?).map_err(Stop::fatal)
 }
 
-fn read_amount<V>(view: &mut V, field: Field) -> Result<Amount, Stop>
+fn read_amount<V>(view: &mut V, field: &Field) -> Result<Amount, Stop>
 where
     V: View<Key = Field, Value = FieldValue>,
 {
-    field.amount(view.read(&field)?).map_err(Stop::fatal)
+    field.amount(view.read(field)?).map_err(Stop::fatal)
 }
 
 /// The reservation made sure that this cannot fail; if it does, the block stops.
-fn debit(balance: Amount, amount: Amount) -> Result<Amount, Stop> {
+pub(super) fn debit(balance: Amount, amount: Amount) -> Result<Amount, Stop> {
     balance
         .checked_sub(amount)
         .ok_or_else(|| Stop::fatal("a reserved amount is above the balance"))

@@ -370,7 +370,8 @@ impl<'a> Running<'a> {
             Some(prepared) if rules == checked.rules => prepared,
             _ => workers.prepare(&rules, &checked.block.transactions),
         };
-        let (verified, ran, stages) = workers.run_prepared(&rules, &state, prepared)?;
+        let (verified, ran, stages) =
+            workers.run_prepared(&rules, &state, context.timestamp_ms, prepared)?;
         let unsealed = Unsealed::new(&state, &rules, &context, verified, ran, stages)?;
 
         self.header = given.clone();

@@ -61,7 +61,7 @@ impl Engine {
             let tree = seal::update_tree(&tree, changes, &self.dispatcher)?;
             Ok(tree.root())
         };
-        Alone::new()?
+        Alone::new(&self.contracts)?
             .replay(&parent, &block, &recording, root_after)
             .map_err(as_corrupt)?;
         let read = recording.into_read();

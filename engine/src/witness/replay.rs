@@ -3,6 +3,7 @@
 use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig};
 use ordlane_primitives::{Block, BlockHeader, Gas, Hash, Receipt};
 use ordlane_state::Change;
+use ordlane_wasm::Contracts;
 
 use super::WitnessError;
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
 pub(super) struct Alone {
     pub(super) dispatcher: Dispatcher,
     runner: Runner,
+    contracts: Contracts,
 }
 
 /// What a block did.
@@ -29,7 +31,8 @@ pub(super) struct Replayed {
 }
 
 impl Alone {
-    pub(super) fn new() -> Result<Self, SystemError> {
+    /// None of the contracts is prepared yet, so that the code of each is asked for.
+    pub(super) fn new(contracts: &Contracts) -> Result<Self, SystemError> {
         let config = DispatcherConfig {
             backend: Backend::Cpu,
             threads: 1,
@@ -40,6 +43,7 @@ impl Alone {
         Ok(Self {
             dispatcher,
             runner: Runner::sequential()?,
+            contracts: contracts.anew(),
         })
     }
 
@@ -69,8 +73,10 @@ impl Alone {
         let workers = Workers {
             dispatcher,
             runner: &self.runner,
+            contracts: &self.contracts,
         };
-        let (_, mut ran, _) = workers.run_block(&rules, &state, &block.transactions)?;
+        let (_, mut ran, _) =
+            workers.run_block(&rules, &state, given.timestamp_ms, &block.transactions)?;
         seal::end_phase(&rules, &given.proposer, ran.fees, &state, &mut ran.writes)?;
         let changes = seal::changes(&ran.writes, &state)?;
         let claimed = Claimed {

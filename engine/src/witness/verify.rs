@@ -5,13 +5,14 @@ use ordlane_primitives::{
     proof::{KeyValue, ProofError},
 };
 use ordlane_state::Change;
+use ordlane_wasm::Contracts;
 
 use super::{
     WitnessError,
     replay::Alone,
     source::{Recording, WitnessState},
 };
-use crate::BlockError;
+use crate::{BlockError, builder::default_contracts};
 
 /// A block that was executed again and is what its header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,17 @@ pub struct VerifiedBlock {
 /// # }
 /// ```
 pub fn verify_witness(witness: &BlockWitness) -> Result<VerifiedBlock, WitnessError> {
+    verify_witness_with(witness, &default_contracts())
+}
+
+/// The same for a chain that has contracts in Rust, or another engine of contracts.
+///
+/// # Errors
+/// As [`verify_witness`].
+pub fn verify_witness_with(
+    witness: &BlockWitness,
+    contracts: &Contracts,
+) -> Result<VerifiedBlock, WitnessError> {
     let BlockWitness { parent, block, .. } = witness;
     block
         .check_proposer()
@@ -80,7 +92,7 @@ pub fn verify_witness(witness: &BlockWitness) -> Result<VerifiedBlock, WitnessEr
             .verify_update(&parent.state_root, &items, &changed)?;
         Ok(root)
     };
-    let outcome = Alone::new()?.replay(parent, block, &recording, root_after);
+    let outcome = Alone::new(contracts)?.replay(parent, block, &recording, root_after);
     let read = recording.into_read();
     if let Some(key) = state.into_missing() {
         return Err(WitnessError::Missing { key });

@@ -121,7 +121,7 @@ fn statuses(built: &Built) -> Vec<Result<(), ErrorCode>> {
 fn met_nobody(built: &Built) {
     let trace = built.executed.trace().unwrap();
     for traced in trace.transactions() {
-        let met = (traced.runs, traced.conflict, traced.waits);
+        let met = (traced.runs, traced.conflict.clone(), traced.waits);
         assert_eq!(met, (1, None, 0), "{traced:?}");
     }
     assert!(trace.hottest(1).is_empty());
@@ -185,7 +185,7 @@ fn a_hundred_transfers_of_one_sender_are_all_in_turn() {
         let own = Some(ordlane::Field::Balance(senders.address(0)));
         for traced in built.executed.trace().unwrap().transactions() {
             assert_eq!(traced.waited_on.is_some(), traced.waits > 0, "{traced:?}");
-            let on = traced.waited_on;
+            let on = traced.waited_on.clone();
             assert!(on.is_none() || on == nonce || on == own, "{traced:?}");
         }
     });

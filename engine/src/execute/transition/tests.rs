@@ -1,18 +1,30 @@
 use std::collections::BTreeMap;
 
 use ordlane_primitives::{
-    ChainId, GAS_SCHEDULE_V1, GasPrice, SigningKey, TX_VERSION, TransactionPayload, codec,
-    limits::MAX_TOTAL_SUPPLY,
+    BlockHeight, ChainId, ChainParams, GAS_SCHEDULE_V1, GasPrice, SigningKey, TX_VERSION,
+    TransactionPayload, codec, limits::MAX_TOTAL_SUPPLY,
 };
 use ordlane_scheduler::{Config, Executor, Flow, Mode, RunError};
 
 use super::*;
+use crate::builder::default_contracts;
 
 const LARGEST: u128 = MAX_TOTAL_SUPPLY - 1;
 const FEE: u128 = 23_100;
-const VM: Transition = Transition {
+const RULES: Rules = Rules {
+    params: ChainParams::development(ChainId(1)),
     schedule: &GAS_SCHEDULE_V1,
+    height: BlockHeight(1),
 };
+
+fn vm(contracts: &Contracts) -> Transition<'_> {
+    Transition {
+        rules: &RULES,
+        timestamp_ms: TimestampMs(1),
+        contracts,
+        codes: &|_| Ok(None),
+    }
+}
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed([seed; 32])
@@ -38,7 +50,7 @@ fn transfer(from: u8, nonce: u64, to: Address, amount: u128) -> Verified {
     Verified {
         id: tx.payload.id(),
         bytes: codec::encode(&tx),
-        intrinsic: VM.schedule.intrinsic(&tx.payload, &tx.auth),
+        intrinsic: RULES.schedule.intrinsic(&tx.payload, &tx.auth),
         tx,
     }
 }
@@ -74,11 +86,13 @@ fn run(threads: usize, base: &BTreeMap<Field, FieldValue>, txs: &[Verified]) -> 
     let (mut outcomes, mut state) = (Vec::new(), base.clone());
     let mut sink = |_: TxIndex, outcome: Outcome, writes: &[(Field, Option<FieldValue>)]| {
         outcomes.push(outcome);
-        state.extend(writes.iter().map(|(field, value)| (*field, value.unwrap())));
+        let written =
+            |(field, value): &(Field, Option<FieldValue>)| (field.clone(), value.clone().unwrap());
+        state.extend(writes.iter().map(written));
         Flow::Continue
     };
     let executor = Executor::new(config).unwrap();
-    let ran = executor.run(&VM, base, txs, &mut sink);
+    let ran = executor.run(&vm(&default_contracts()), base, txs, &mut sink);
     (outcomes, ran.err(), state)
 }
 
@@ -146,7 +160,7 @@ fn a_locked_part_is_not_spent() {
     let (outcomes, error, _) = run(1, &state, &txs);
     assert!(error.is_none());
     let failed = |outcome: &Outcome| match outcome {
-        Outcome::Included(receipt, _) => receipt.status,
+        Outcome::Included(included) => included.receipt.status,
         Outcome::Invalid(error) => panic!("{error}"),
     };
     assert_eq!(
@@ -165,6 +179,6 @@ fn a_locked_part_is_not_spent() {
 fn a_hint_names_the_senders_nonce_and_nothing_else() {
     let mut keys = Vec::new();
     let tx = transfer(3, 0, key(4).address(), 1);
-    VM.hints(TxIndex::new(0), &tx, &mut keys);
+    vm(&default_contracts()).hints(TxIndex::new(0), &tx, &mut keys);
     assert_eq!(keys, [Field::Nonce(key(3).address())]);
 }
