@@ -28,6 +28,8 @@ pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
 #[cfg(feature = "oracle")]
+mod oracle_contracts;
+#[cfg(feature = "oracle")]
 pub mod oracle_import;
 #[cfg(feature = "oracle")]
 pub mod oracle_witness;

@@ -1,9 +1,10 @@
 //! The sequential oracle: what a block does, written a second time, to be read beside `docs/SPEC.md`.
 //!
 //! Invariant: it shares no rule with the code it judges. From `primitives` it takes types and the codec; every tag,
-//! price, hash, root and check of a signature is its own. Signatures are checked by `ed25519-zebra`.
+//! price, hash, root and check of a signature is its own. Signatures are checked by `ed25519-zebra`. Contracts run by the
+//! crate that runs them everywhere, over a journal of the oracle's own.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_zebra::VerificationKey;
@@ -13,7 +14,10 @@ use ordlane_primitives::{
     ReturnData, TimestampMs, Topics, Transaction, TransactionPayload, TxBytes, TxKind,
     codec::{Bounded, DecodeCause, decode, encode},
 };
+use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Interpreter};
 use sha2::{Digest as _, Sha256};
+
+use crate::oracle_contracts::contract;
 
 /// Raw keys and values.
 pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -21,13 +25,21 @@ pub type State = BTreeMap<Vec<u8>, Vec<u8>>;
 pub type Context = BlockHeader;
 /// A block that was executed and not committed: the chain that ends in it.
 pub type OracleBlock = Oracle;
-/// A valid payload, the gas that it needs, and what its sender can spend beside the highest fee.
+/// A valid payload, its intrinsic gas, and what its sender can spend beside the highest fee.
 pub(crate) type Valid = (TransactionPayload, u64, u128);
 
 /// Raw keys with what they hold before and after.
 pub type Diff = BTreeMap<Vec<u8>, (Option<Vec<u8>>, Option<Vec<u8>>)>;
-/// The accounts that are not absent.
-type Accounts = BTreeMap<Address, Account>;
+/// What blocks change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    /// Those that are not absent.
+    pub(crate) accounts: BTreeMap<Address, Account>,
+    /// By contract and key.
+    pub(crate) storage: BTreeMap<(Address, Vec<u8>), Vec<u8>>,
+    /// By their hashes, outside of the state.
+    pub(crate) codes: BTreeMap<Hash, Vec<u8>>,
+}
 
 /// What a builder makes of one candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +52,12 @@ pub enum Outcome {
     Cut,
 }
 
-/// A chain: its last block, and the accounts after it.
+/// A chain: its last block, and what there is after it.
 #[derive(Clone, Debug)]
 pub struct Oracle {
     pub(crate) params: ChainParams,
-    accounts: Accounts,
+    pub(crate) contracts: Arc<Contracts>,
+    pub(crate) world: World,
     /// One for each candidate, in order.
     pub outcomes: Vec<Outcome>,
     /// The candidates that are in the block.
@@ -64,7 +77,8 @@ impl Oracle {
     pub fn new(genesis: &Genesis) -> Self {
         let mut chain = Self {
             params: *genesis.params(),
-            accounts: BTreeMap::new(),
+            contracts: Arc::new(Contracts::new(Arc::new(Interpreter), DEFAULT_CACHE_BYTES)),
+            world: World::default(),
             outcomes: Vec::new(),
             transactions: Vec::new(),
             receipts: Vec::new(),
@@ -90,7 +104,18 @@ impl Oracle {
             },
         };
         for given in genesis.accounts() {
-            chain.accounts.entry(given.address).or_default().balance = given.balance;
+            let account = chain.world.accounts.entry(given.address).or_default();
+            account.balance = given.balance;
+        }
+        for given in genesis.contracts() {
+            let hash = Hash(tagged("code", &given.code));
+            let account = chain.world.accounts.entry(given.address).or_default();
+            (account.balance, account.code_hash) = (given.balance, hash);
+            chain.world.codes.insert(hash, given.code.to_vec());
+            for slot in &given.storage {
+                let key = (given.address, slot.key.to_vec());
+                chain.world.storage.insert(key, slot.value.to_vec());
+            }
         }
         // The roots are those of a block without transactions.
         chain.execute(&chain.header, &[])
@@ -98,9 +123,16 @@ impl Oracle {
 
     /// The state after the block.
     pub fn state(&self) -> State {
-        let raw = |(key, value): (&Address, &Account)| (encode(&(0_u8, key)), encode(value));
-        let params = (vec![3], encode(&self.params));
-        self.accounts.iter().map(raw).chain([params]).collect()
+        let mut state = self.world.raw();
+        state.insert(vec![3], encode(&self.params));
+        state
+    }
+
+    /// The same chain with contracts in Rust, or other ones.
+    #[must_use]
+    pub fn with_contracts(mut self, contracts: Arc<Contracts>) -> Self {
+        self.contracts = contracts;
+        self
     }
 
     /// What becomes of fees.
@@ -130,38 +162,41 @@ impl Oracle {
         let (max_gas, max_txs) = (self.params.block_gas_limit.0, self.params.max_block_txs);
         let (mut gas_used, mut size, mut count, mut fees) = (0, 0, 0, 0);
         for bytes in candidates {
-            let (tx, needed, left) = match validate(&block, bytes) {
+            let valid = match validate(&block, bytes) {
                 Ok(valid) => valid,
                 Err(code) => {
                     block.outcomes.push(Outcome::Invalid(code));
                     continue;
                 }
             };
-            let gas = gas_used + needed.min(tx.gas_limit.0);
+            let before = block.world.clone();
+            let (receipt, gas) = transition(&mut block, &valid);
             size += 4 + bytes.len();
-            if gas > max_gas || count == max_txs || size > self.params.max_block_bytes as usize {
+            if gas_used + gas > max_gas
+                || count == max_txs
+                || size > self.params.max_block_bytes as usize
+            {
+                block.world = before;
                 break;
             }
-            let before = block.accounts.clone();
-            let receipt = transfer(&mut block, &tx, needed, left);
-            block.diffs.push(difference(&before, &block.accounts));
+            block.diffs.push(difference(&before, &block.world));
             let events = receipt.events.iter().map(|event| (count, event.clone()));
             block.events.extend(events);
             block.transactions.push(bytes.clone());
             block.receipts.push(receipt.clone());
-            (gas_used, count, fees) = (gas, count + 1, fees + receipt.fee.0);
+            (gas_used, count, fees) = (gas_used + gas, count + 1, fees + receipt.fee.0);
             block.outcomes.push(Outcome::Included(receipt));
         }
         block.outcomes.resize(candidates.len(), Outcome::Cut);
 
-        let before = block.accounts.clone();
+        let before = block.world.clone();
         if self.params.fee_rule == FeeRule::PayProposer {
-            let proposer = block.accounts.entry(context.proposer).or_default();
+            let proposer = block.world.accounts.entry(context.proposer).or_default();
             proposer.balance.0 += fees;
         }
-        block.diffs.push(difference(&before, &block.accounts));
+        block.diffs.push(difference(&before, &block.world));
         let absent = Account::default();
-        block.accounts.retain(|_, account| *account != absent);
+        block.world.accounts.retain(|_, account| *account != absent);
         assert_invariants(self, &block, fees);
         block.header.state_root = state_root(&block.state());
         block.header.transactions_root = list_root("l-tx", block.transactions.iter().cloned());
@@ -179,19 +214,23 @@ impl Oracle {
 
 /// What holds after every block. The genesis block has no block before it.
 fn assert_invariants(before: &Oracle, after: &Oracle, fees: u128) {
-    let supply = |chain: &Oracle| -> u128 { chain.accounts.values().map(|a| a.balance.0).sum() };
+    let supply = |chain: &Oracle| -> u128 {
+        let accounts = chain.world.accounts.values();
+        accounts.map(|account| account.balance.0).sum()
+    };
     let burned = match before.params.fee_rule {
         FeeRule::Burn => fees,
         FeeRule::PayProposer => 0,
     };
     assert_eq!(supply(before), supply(after) + burned, "the total supply");
-    let nonce = |chain: &Oracle, address| chain.accounts.get(address).map_or(0, |a| a.nonce.0);
+    let nonce =
+        |chain: &Oracle, address| chain.world.accounts.get(address).map_or(0, |a| a.nonce.0);
     let mut sent: BTreeMap<Address, u64> = BTreeMap::new();
     for bytes in &after.transactions {
         let tx: Transaction = decode(bytes).expect("it is in the block");
         *sent.entry(tx.payload.sender).or_default() += 1;
     }
-    for (address, account) in &after.accounts {
+    for (address, account) in &after.world.accounts {
         let rise = sent.get(address).copied().unwrap_or(0);
         assert_eq!(
             account.nonce.0,
@@ -200,27 +239,37 @@ fn assert_invariants(before: &Oracle, after: &Oracle, fees: u128) {
         );
         assert!(account.locked <= account.balance, "the stake of {address}");
     }
-    let keeps = |address| after.accounts.contains_key(address) || nonce(before, address) == 0;
+    let keeps = |address| after.world.accounts.contains_key(address) || nonce(before, address) == 0;
     assert!(
-        before.accounts.keys().all(keeps),
+        before.world.accounts.keys().all(keeps),
         "a used nonce is never deleted"
     );
 }
 
-/// What differs between two states. An account that is all default is absent.
-fn difference(before: &Accounts, after: &Accounts) -> Diff {
-    let of = |accounts: &Accounts, address| {
-        accounts
-            .get(address)
-            .copied()
-            .filter(|account| *account != Account::default())
-    };
+impl World {
+    /// Raw keys and values. An account that is all default is absent.
+    fn raw(&self) -> State {
+        let there = |(_, account): &(&Address, &Account)| **account != Account::default();
+        let account = |(key, value): (&Address, &Account)| (encode(&(0_u8, key)), encode(value));
+        let slot = |((contract, key), value): (&(Address, Vec<u8>), &Vec<u8>)| {
+            (
+                [&[1], &contract.as_bytes()[..], key].concat(),
+                value.clone(),
+            )
+        };
+        let accounts = self.accounts.iter().filter(there).map(account);
+        accounts.chain(self.storage.iter().map(slot)).collect()
+    }
+}
+
+/// What differs between two states.
+fn difference(before: &World, after: &World) -> Diff {
+    let (before, after) = (before.raw(), after.raw());
     let both = before.keys().chain(after.keys());
-    let pairs = both.map(|address| (address, of(before, address), of(after, address)));
-    let raw = |account: Option<Account>| account.map(|account| encode(&account));
+    let pairs = both.map(|key| (key, before.get(key).cloned(), after.get(key).cloned()));
     pairs
         .filter(|(_, old, new)| old != new)
-        .map(|(address, old, new)| (encode(&(0_u8, address)), (raw(old), raw(new))))
+        .map(|(key, old, new)| (key.clone(), (old, new)))
         .collect()
 }
 
@@ -248,11 +297,17 @@ pub(crate) fn validate(chain: &Oracle, bytes: &[u8]) -> Result<Valid, ErrorCode>
         let key = VerificationKey::try_from(keys[usize::from(*index)]);
         key.is_ok_and(|key| key.verify(&(*signature).into(), &id).is_ok())
     };
-    let zeros = tx.memo.iter().filter(|byte| **byte == 0).count() as u64;
-    let memo_gas = 4 * zeros + 16 * (tx.memo.len() as u64 - zeros);
-    let intrinsic = 21_000 + memo_gas + 3_000 * (signatures.len() as u64 - 1);
+    let data = match &tx.kind {
+        TxKind::Deploy { code, init, .. } => [&tx.memo[..], code, init].concat(),
+        TxKind::Call { input, .. } => [&tx.memo[..], input].concat(),
+        _ => tx.memo.to_vec(),
+    };
+    let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
+    let data_gas = 4 * zeros + 16 * (data.len() as u64 - zeros);
+    let intrinsic = 21_000 + data_gas + 3_000 * (signatures.len() as u64 - 1);
     let (limit, price, rules) = (tx.gas_limit.0, tx.gas_price.0, &chain.params);
-    let sender = chain.accounts.get(&tx.sender).copied().unwrap_or_default();
+    let sender = chain.world.accounts.get(&tx.sender);
+    let sender = sender.copied().unwrap_or_default();
     let spendable = sender.balance.0 - sender.locked.0;
     let reserved = u128::from(limit) * u128::from(price);
     let in_time = |last| last >= chain.header.number;
@@ -271,15 +326,30 @@ pub(crate) fn validate(chain: &Oracle, bytes: &[u8]) -> Result<Valid, ErrorCode>
     ];
     match checks.iter().find(|(holds, _)| !holds) {
         Some((_, code)) => Err(*code),
-        None => Ok((tx, intrinsic + 2_100, spendable - reserved)),
+        None => Ok((tx, intrinsic, spendable - reserved)),
+    }
+}
+
+/// Execution: what a valid transaction does, and the gas that it uses before refunds.
+fn transition(chain: &mut Oracle, valid: &Valid) -> (Receipt, u64) {
+    let (tx, intrinsic, left) = valid;
+    match tx.kind {
+        TxKind::Transfer { to, amount } => {
+            transfer(chain, tx, intrinsic + 2_100, *left, to, amount)
+        }
+        _ => contract(chain, tx, *intrinsic),
     }
 }
 
 /// Execution: what a valid transfer does.
-fn transfer(chain: &mut Oracle, tx: &TransactionPayload, needed: u64, left: u128) -> Receipt {
-    let TxKind::Transfer { to, amount } = tx.kind else {
-        unreachable!("the codec knows no other kind")
-    };
+fn transfer(
+    chain: &mut Oracle,
+    tx: &TransactionPayload,
+    needed: u64,
+    left: u128,
+    to: Address,
+    amount: Amount,
+) -> (Receipt, u64) {
     let status = match (tx.gas_limit.0 < needed, amount.0 > left) {
         (true, _) => ReceiptStatus::Failed(ErrorCode::OutOfGas),
         (_, true) => ReceiptStatus::Failed(ErrorCode::AmountAboveBalance),
@@ -288,13 +358,14 @@ fn transfer(chain: &mut Oracle, tx: &TransactionPayload, needed: u64, left: u128
     // What runs out of gas uses all of its limit.
     let gas = needed.min(tx.gas_limit.0);
     let fee = u128::from(gas) * u128::from(tx.gas_price.0);
-    let sender = chain.accounts.entry(tx.sender).or_default();
+    let sender = chain.world.accounts.entry(tx.sender).or_default();
     sender.nonce.0 += 1;
     sender.balance.0 -= fee;
     let mut events = Vec::new();
     if status == ReceiptStatus::Success {
         sender.balance.0 -= amount.0;
-        chain.accounts.entry(to).or_default().balance.0 += amount.0;
+        let receiver = chain.world.accounts.entry(to).or_default();
+        receiver.balance.0 += amount.0;
         let name = Hash(tagged("ev-name", b"Transfer"));
         events.push(Event {
             emitter: Address::from_bytes(tagged("address", &[4, 1, 0, 0, 0])),
@@ -302,14 +373,15 @@ fn transfer(chain: &mut Oracle, tx: &TransactionPayload, needed: u64, left: u128
             data: EventData::new(encode(&amount)).expect("16 bytes"),
         });
     }
-    Receipt {
+    let receipt = Receipt {
         tx_id: Hash(tagged("tx-id", &encode(tx))),
         status,
         gas_used: Gas(gas),
         fee: Amount(fee),
         events: Bounded::new(events).expect("one event"),
         return_data: ReturnData::default(),
-    }
+    };
+    (receipt, gas)
 }
 
 /// Of small order, or not what its point compresses to, or with a coordinate that is not below 2^255 − 19.
