@@ -2,6 +2,7 @@
 //!
 //! Purpose: one place for generators, oracles and vectors, so that every crate is tested against the same things.
 //! - [`workload`]: blocks of really signed transactions from a seed;
+//! - [`guests`]: contracts in WebAssembly, compiled;
 //! - [`mutation`]: deterministic damage to bytes;
 //! - [`fuzz`]: what must hold for any input of a decoder;
 //! - [`state_tree`]: the state tree, written a second time;
@@ -24,6 +25,7 @@
 pub mod fuzz;
 #[cfg(feature = "golden")]
 pub mod golden;
+pub mod guests;
 pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;

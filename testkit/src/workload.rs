@@ -26,6 +26,7 @@
 //! ```
 
 mod accounts;
+mod contract;
 mod generator;
 mod hostile;
 mod number;
@@ -36,6 +37,7 @@ use ordlane_primitives::{
 };
 
 pub use self::{
+    contract::{ContractLoad, Holders, INITIAL_TOKENS, token, token_transfer},
     generator::Generator,
     number::{Exponent, ParseNumberError, Share},
 };
@@ -92,6 +94,8 @@ pub enum Distribution {
     /// is valid at an edge (to oneself, to the proposer, to nobody yet, of nothing, with barely enough gas, ...), and the
     /// rest is as in [`Distribution::Uniform`].
     Full,
+    /// Calls and deployments of contracts, which the genesis has then.
+    Contracts(ContractLoad),
 }
 
 impl Default for Workload {

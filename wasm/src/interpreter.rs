@@ -5,6 +5,7 @@
 //! one release; a module has a wasmi engine of its own, which goes with it, since engines free nothing while they live.
 
 mod costs;
+mod dispatch;
 mod frame;
 mod functions;
 
@@ -44,6 +45,7 @@ impl ContractEngine for Interpreter {
     ) -> Result<Arc<dyn Contract>, PrepareError> {
         let shape = validate(code).map_err(Box::new)?;
         let system = |error: &dyn fmt::Display| PrepareError::System(error.to_string());
+        dispatch::check().map_err(|error| system(&error))?;
         let charged = charge_locals(code).map_err(|error| system(&error))?;
         let costs = Costs::of(schedule).ok_or_else(|| system(&"no costs for the schedule"))?;
         let engine = Engine::new(&config(&costs));

@@ -13,6 +13,7 @@ use rand_chacha::{
 use super::{
     Distribution, Expected, GeneratedBlock, INITIAL_BALANCE, Share, Workload, WorkloadError,
     accounts::{Accounts, Sender, derive_key},
+    contract::{self, Calls, ContractLoad, Holders},
     hostile::Edge,
     zipf::Zipf,
 };
@@ -38,10 +39,13 @@ pub struct Generator {
     pub(super) accounts: Accounts,
     genesis: Genesis,
     zipf: Option<Zipf>,
+    calls: Option<Calls>,
     pub(super) rng: ChaCha8Rng,
     pub(super) number: u64,
     pub(super) proposer: Address,
     txs: u64,
+    /// How many pairs of accounts have had their turn.
+    turn: u32,
     /// The last transaction that is meant to be included.
     pub(super) last_included: Option<TxBytes>,
 }
@@ -58,7 +62,11 @@ impl Generator {
             .addresses()
             .map(|address| GenesisAccount { address, balance })
             .collect();
-        let genesis = Genesis::new(workload.params, TimestampMs(GENESIS_TIMESTAMP_MS), funded)?;
+        let mut genesis = Genesis::new(workload.params, TimestampMs(GENESIS_TIMESTAMP_MS), funded)?;
+        let calls = calls(&workload);
+        if calls.is_some() {
+            genesis = genesis.with_contracts(contract::genesis(accounts.addresses()))?;
+        }
         let zipf = zipf(&workload);
         let rng = ChaCha8Rng::seed_from_u64(workload.seed);
         Ok(Self {
@@ -66,10 +74,12 @@ impl Generator {
             accounts,
             genesis,
             zipf,
+            calls,
             rng,
             number: 0,
             proposer: Address::ZERO,
             txs: 0,
+            turn: 0,
             last_included: None,
         })
     }
@@ -80,7 +90,8 @@ impl Generator {
         &self.genesis
     }
 
-    /// Goes on with another load over the same accounts, whose number, parameters and seed stay.
+    /// Goes on with another load over the same accounts, whose number, parameters and seed stay. Contracts are there only if
+    /// the first load had some.
     ///
     /// # Errors
     /// [`WorkloadError`] as when a generator is made, or when the new load wants policies and the first had none.
@@ -96,6 +107,7 @@ impl Generator {
             return Err(WorkloadError::NoPolicies);
         }
         self.zipf = zipf(&workload);
+        self.calls = calls(&workload);
         self.workload = workload;
         Ok(())
     }
@@ -121,7 +133,9 @@ impl Generator {
             let by_policy = multi.next(&mut self.rng);
             let sender = self.sender(by_policy);
             let distribution = self.workload.distribution;
-            let (bytes, outcome) = if fails {
+            let (bytes, outcome) = if self.calls.is_some() {
+                self.contract(sender, fails)
+            } else if fails {
                 self.failing(sender)
             } else if distribution == Distribution::Hostile && once_in(&mut self.rng, 2) {
                 self.hostile(sender)
@@ -153,6 +167,7 @@ impl Generator {
             (Distribution::Full, _) if once_in(&mut self.rng, ONE_SPECIAL_IN) => {
                 below_u32(&mut self.rng, BUSY_SENDERS.min(self.workload.accounts))
             }
+            (Distribution::Contracts(ContractLoad::Token(Holders::Disjoint)), _) => self.in_turn(0),
             _ => self.uniform(),
         };
         if multi {
@@ -165,11 +180,42 @@ impl Generator {
     fn receiver(&mut self) -> Address {
         let index = match (self.workload.distribution, &self.zipf) {
             (_, Some(zipf)) => zipf.draw(&mut self.rng),
-            (Distribution::HotReceiver, _) => 0,
+            (Distribution::HotReceiver, _)
+            | (Distribution::Contracts(ContractLoad::Token(Holders::Hot)), _) => 0,
+            (Distribution::Contracts(ContractLoad::Token(Holders::Disjoint)), _) => self.in_turn(1),
             (Distribution::Full, _) if once_in(&mut self.rng, ONE_SPECIAL_IN) => 0,
             _ => self.uniform(),
         };
         self.accounts.key_address(index)
+    }
+
+    /// One account after another: the senders are those with an even number, the receivers the others.
+    fn in_turn(&mut self, odd: u32) -> u32 {
+        let number = self.turn * 2 + odd;
+        self.turn += odd;
+        number % self.workload.accounts
+    }
+
+    /// A call or a deployment.
+    fn contract(&mut self, sender: Sender, fails: bool) -> (TxBytes, Expected) {
+        let mut payload = self.payload(sender);
+        let TxKind::Transfer { to, .. } = payload.kind else {
+            unreachable!("an ordinary payload is a transfer")
+        };
+        let (made, expected) = match &mut self.calls {
+            Some(calls) if !fails => {
+                let made = calls.next(&mut self.rng, payload.sender, to);
+                (made, Expected::Success)
+            }
+            _ => {
+                let (made, code) = contract::failing(&mut self.rng, to);
+                (made, Expected::Failed(code))
+            }
+        };
+        payload.kind = made.kind;
+        let intrinsic = self.intrinsic(sender, &payload.memo) + data_gas(&payload.kind);
+        payload.gas_limit = Gas(intrinsic + made.gas);
+        (self.include(sender, payload), expected)
     }
 
     pub(super) fn uniform(&mut self) -> u32 {
@@ -276,9 +322,30 @@ impl Chosen {
     }
 }
 
+/// What the code and the input of a transaction cost.
+fn data_gas(kind: &TxKind) -> u64 {
+    match kind {
+        TxKind::Deploy { code, init, .. } => {
+            GAS_SCHEDULE_V1.data(code) + GAS_SCHEDULE_V1.data(init)
+        }
+        TxKind::Call { input, .. } => GAS_SCHEDULE_V1.data(input),
+        _ => 0,
+    }
+}
+
+fn calls(workload: &Workload) -> Option<Calls> {
+    match workload.distribution {
+        Distribution::Contracts(load) => Some(Calls::new(load)),
+        _ => None,
+    }
+}
+
 fn zipf(workload: &Workload) -> Option<Zipf> {
     match workload.distribution {
-        Distribution::Zipf(exponent) => Some(Zipf::new(workload.accounts, exponent)),
+        Distribution::Zipf(exponent)
+        | Distribution::Contracts(ContractLoad::Token(Holders::Zipf(exponent))) => {
+            Some(Zipf::new(workload.accounts, exponent))
+        }
         _ => None,
     }
 }

@@ -1,0 +1,56 @@
+;; Executes most kinds of instructions n times and marks each round. dispatch.wasm is made of this.
+(module
+  (import "ordlane" "mark" (func $mark))
+  (memory 1 2)
+  (table 2 funcref)
+  (elem (i32.const 0) $add $sub)
+  (type $binary (func (param i64 i64) (result i64)))
+  (global $sum (mut i64) (i64.const 7))
+  (global $round (mut i32) (i32.const 0))
+  (func $add (type $binary) (i64.add (local.get 0) (local.get 1)))
+  (func $sub (type $binary) (i64.sub (local.get 0) (local.get 1)))
+  (func (export "run") (param $n i32)
+    (local $x i64) (local $y i32) (local $z i64)
+    (local.set $x (i64.const 0x9e3779b97f4a7c15))
+    (loop $again
+      (call $mark)
+      ;; arithmetic
+      (local.set $x (i64.xor (local.get $x) (i64.shl (local.get $x) (i64.const 13))))
+      (local.set $x (i64.xor (local.get $x) (i64.shr_u (local.get $x) (i64.const 7))))
+      (local.set $x (i64.mul (i64.or (local.get $x) (i64.const 1)) (i64.const 0x5851f42d4c957f2d)))
+      (local.set $x (i64.rotl (i64.and (local.get $x) (i64.const -2)) (i64.const 5)))
+      (local.set $z (i64.div_u (local.get $x) (i64.const 97)))
+      (local.set $z (i64.add (local.get $z) (i64.rem_s (local.get $x) (i64.const 89))))
+      (local.set $y (i32.wrap_i64 (local.get $z)))
+      (local.set $y (i32.add (i32.mul (local.get $y) (i32.const 31)) (i32.ctz (local.get $y))))
+      (local.set $y (i32.sub (i32.rotr (local.get $y) (i32.const 3)) (i32.popcnt (local.get $y))))
+      (local.set $z (i64.add (local.get $z) (i64.extend_i32_s (i32.extend8_s (local.get $y)))))
+      (local.set $z (select (local.get $z) (local.get $x) (i32.lt_u (local.get $y) (i32.const 1000))))
+      (local.set $y (i32.or (i64.eqz (local.get $z)) (i64.gt_s (local.get $z) (local.get $x))))
+      ;; memory
+      (i64.store (i32.const 8) (local.get $x))
+      (i32.store16 (i32.const 20) (local.get $y))
+      (i32.store8 offset=3 (i32.const 20) (local.get $y))
+      (local.set $z (i64.add (i64.load (i32.const 8)) (i64.load32_u (i32.const 20))))
+      (local.set $y (i32.add (i32.load8_s (i32.const 21)) (i32.load16_u offset=2 (i32.const 20))))
+      (memory.fill (i32.const 64) (i32.const 5) (i32.const 32))
+      (memory.copy (i32.const 128) (i32.const 64) (i32.const 32))
+      (local.set $y (i32.add (local.get $y) (memory.size)))
+      (local.set $y (i32.add (local.get $y) (memory.grow (i32.const 0))))
+      ;; globals and calls
+      (global.set $sum (i64.add (global.get $sum) (local.get $z)))
+      (global.set $round (i32.add (global.get $round) (i32.const 1)))
+      (local.set $z (call $add (local.get $x) (local.get $z)))
+      (local.set $z (call_indirect (type $binary) (local.get $z) (local.get $x)
+        (i32.and (global.get $round) (i32.const 1))))
+      ;; branches
+      (block $out
+        (block $two
+          (block $one
+            (br_table $one $two $out (i32.rem_u (global.get $round) (i32.const 3))))
+          (local.set $y (i32.add (local.get $y) (i32.const 1)))
+          (br $out))
+        (if (i32.eqz (local.get $y))
+          (then (local.set $y (i32.const 9)))
+          (else (local.set $y (i32.shr_s (local.get $y) (i32.const 1))))))
+      (br_if $again (i32.ne (local.tee $n (i32.sub (local.get $n) (i32.const 1))) (i32.const 0))))))
