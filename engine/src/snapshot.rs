@@ -133,7 +133,7 @@ mod tests {
             })
             .collect();
         changes.sort_by(|a, b| a.key.cmp(&b.key));
-        Arc::new(Changes::new(changes))
+        Arc::new(Changes::new(changes, Vec::new()))
     }
 
     #[test]
