@@ -12,7 +12,7 @@ use std::{
 };
 
 use foldhash::quality::RandomState;
-use ordlane_primitives::{Account, Address, RawKey};
+use ordlane_primitives::{Account, Address, Hash, RawKey};
 use ordlane_scheduler::Base;
 
 use super::{Field, FieldValue};
@@ -25,11 +25,18 @@ const PARTS: usize = 64;
 pub(crate) trait RawState: fmt::Debug + Sync {
     /// The value under a raw key.
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError>;
+
+    /// The code with a hash that an account has. It may be there before such an account is, and stays.
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError>;
 }
 
 impl<S: RawState + ?Sized> RawState for &S {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         (**self).raw_value(key)
+    }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        (**self).code(hash)
     }
 }
 
@@ -67,6 +74,18 @@ impl<'a> ParentState<'a> {
         match self.layers.iter().find_map(|layer| layer.new_value(key)) {
             Some(value) => Ok(value.map(<[u8]>::to_vec)),
             None => self.below.raw_value(key),
+        }
+    }
+
+    /// The code with a hash that an account has.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "contracts are not executed yet")
+    )]
+    pub(crate) fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        match self.layers.iter().find_map(|layer| layer.code(hash)) {
+            Some(code) => Ok(Some(Arc::clone(code))),
+            None => self.below.code(hash),
         }
     }
 
@@ -147,5 +166,45 @@ impl KnownAccounts {
         self.parts[middle as usize % PARTS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::hash::code_hash;
+    use ordlane_state::Codes;
+
+    use super::*;
+
+    /// A store with one code, and no values.
+    #[derive(Debug)]
+    struct Below(&'static [u8]);
+
+    impl RawState for Below {
+        fn raw_value(&self, _: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
+            Ok(None)
+        }
+
+        fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+            Ok((code_hash(self.0) == *hash).then(|| self.0.into()))
+        }
+    }
+
+    fn layer<const N: usize>(codes: [&[u8]; N]) -> Arc<Changes> {
+        let mut codes: Codes = codes.map(|code| (code_hash(code), code.into())).to_vec();
+        codes.sort();
+        Arc::new(Changes::new(Vec::new(), codes))
+    }
+
+    #[test]
+    fn a_code_is_that_of_an_executed_block_or_of_what_is_below() {
+        let layers = vec![layer([]), layer([b"a", b"b", b"c"]), layer([b"d"])];
+        let state = ParentState::new(Below(b"below"), layers);
+        for code in [&b"a"[..], b"b", b"c", b"d", b"below"] {
+            let found = state.code(&code_hash(code)).unwrap();
+            assert_eq!(found.as_deref(), Some(code));
+        }
+        assert_eq!(state.code(&code_hash(b"none")).unwrap(), None);
+        assert_eq!(state.code(&Hash::ZERO).unwrap(), None);
     }
 }

@@ -12,6 +12,7 @@ mod archive;
 mod at_once;
 mod beside;
 mod checkpoints;
+mod codes;
 mod crash;
 mod diffs;
 mod failures;
