@@ -63,6 +63,7 @@ fn next_block(store: &StateStore) -> BlockCommit {
         block_bytes,
         receipts: receipts(height),
         changes,
+        codes: Vec::new(),
         tree: Some(tree),
     }
 }

@@ -310,6 +310,8 @@ fn begin(
             new: Some(value),
         })
         .collect();
+    let codes = genesis.codes().into_iter();
+    let codes = codes.map(|(hash, code)| (hash, Arc::from(&**code)));
     let tree = seal::update_tree(&store.tree(), &changes, dispatcher)?;
     let header = genesis.header(tree.root(), dispatcher);
     let block = Block {
@@ -322,6 +324,7 @@ fn begin(
         block_bytes: codec::encode(&block),
         receipts: Receipts::default(),
         changes,
+        codes: codes.collect(),
         tree: Some(tree),
     })?;
     Ok(())

@@ -1,16 +1,21 @@
-//! What one block changes, to be looked up by key.
+//! What one block changes, to be looked up by key, and the codes that it brings.
 
-use std::{hash::BuildHasher, sync::OnceLock};
+use std::{
+    hash::BuildHasher,
+    sync::{Arc, OnceLock},
+};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
-use ordlane_primitives::RawKey;
-use ordlane_state::Change;
+use ordlane_primitives::{Hash, RawKey};
+use ordlane_state::{Change, Codes};
 
 /// The changes of one block, strictly ascending by key.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     all: Vec<Change>,
+    /// Strictly ascending by hash.
+    codes: Codes,
     /// Made at the first look: a block on which nothing is executed needs none.
     index: OnceLock<Index>,
 }
@@ -23,17 +28,29 @@ struct Index {
 }
 
 impl Changes {
-    /// `changes` ascend by key.
-    pub(crate) fn new(changes: Vec<Change>) -> Self {
+    /// `changes` ascend by key, `codes` by hash.
+    pub(crate) fn new(changes: Vec<Change>, codes: Codes) -> Self {
         debug_assert!(changes.is_sorted_by(|a, b| a.key < b.key));
+        debug_assert!(codes.is_sorted_by(|(a, _), (b, _)| a < b));
         Self {
             all: changes,
+            codes,
             index: OnceLock::new(),
         }
     }
 
     pub(crate) fn as_slice(&self) -> &[Change] {
         &self.all
+    }
+
+    pub(crate) const fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    /// The code with a hash, if the block brings it.
+    pub(crate) fn code(&self, hash: &Hash) -> Option<&Arc<[u8]>> {
+        let place = self.codes.binary_search_by_key(hash, |(hash, _)| *hash);
+        self.codes.get(place.ok()?).map(|(_, code)| code)
     }
 
     /// What the block says of a key: nothing, or its value after it, or that it is absent then.
@@ -46,7 +63,7 @@ impl Changes {
         self.find(key).map(|change| change.old.as_deref())
     }
 
-    /// What its keys and values take of memory, about.
+    /// What its keys, values and codes take of memory, about.
     pub(crate) fn size_bytes(&self) -> usize {
         let value = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         let size = |change: &Change| {
@@ -56,7 +73,12 @@ impl Changes {
                 .saturating_add(key)
                 .saturating_add(size_of::<Change>())
         };
-        self.all.iter().map(size).fold(0, usize::saturating_add)
+        let codes = self.codes.iter().map(|(_, code)| code.len());
+        self.all
+            .iter()
+            .map(size)
+            .chain(codes)
+            .fold(0, usize::saturating_add)
     }
 
     fn find(&self, key: &RawKey) -> Option<&Change> {

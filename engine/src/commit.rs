@@ -68,6 +68,7 @@ impl DurableChain {
             receipts: Receipts::new(receipts)
                 .map_err(|_| SystemError::Internal("a block has too many receipts".into()))?,
             changes: layer.changes.as_slice().to_vec(),
+            codes: layer.changes.codes().clone(),
             tree: Some(layer.tree.clone()),
         };
         // Before anything of it is written: snapshots find there what it replaces.

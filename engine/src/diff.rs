@@ -5,7 +5,7 @@
 //!
 //! Invariant: the diffs of a block's transactions in their order, and then that of its end phase, make the block's diff.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ordlane_primitives::{
     Account, Address, Amount, Block, BlockHeight, Hash, RawKey, TimestampMs, TxId,
@@ -278,6 +278,10 @@ impl RawState for Partial<'_> {
             Some(value) => Ok(value.clone()),
             None => Ok(self.store.read_at(self.height, key.as_bytes())?),
         }
+    }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        Ok(self.store.code(hash)?.map(Arc::from))
     }
 }
 

@@ -15,11 +15,13 @@
 //! What the snapshot's block and the last ones below it changed is in memory, and the newest of them that has a key has its
 //! value: nothing is read then, and nothing can be written in between.
 //!
+//! The code with a hash is the same in every state that has it, so it needs none of this.
+//!
 //! Undoing blocks is no commit and is not published: it waits until there is no snapshot.
 
 use std::sync::{Arc, OnceLock};
 
-use ordlane_primitives::RawKey;
+use ordlane_primitives::{Hash, RawKey};
 use ordlane_state::StateStore;
 
 use crate::{SystemError, changes::Changes, execute::RawState};
@@ -109,12 +111,19 @@ impl RawState for Snapshot<'_> {
             None => stored,
         })
     }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        if let Some(code) = self.recent.iter().find_map(|block| block.code(hash)) {
+            return Ok(Some(Arc::clone(code)));
+        }
+        Ok(self.store.code(hash)?.map(Arc::from))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use ordlane_primitives::{Address, batch::Sequential};
-    use ordlane_state::{Change, MemoryStorage};
+    use ordlane_primitives::{Address, batch::Sequential, hash::code_hash};
+    use ordlane_state::{Change, MemoryStorage, Space, StateError, Storage as _, WriteBatch};
 
     use super::*;
 
@@ -133,7 +142,7 @@ mod tests {
             })
             .collect();
         changes.sort_by(|a, b| a.key.cmp(&b.key));
-        Arc::new(Changes::new(changes))
+        Arc::new(Changes::new(changes, Vec::new()))
     }
 
     #[test]
@@ -171,6 +180,34 @@ mod tests {
         assert_eq!(value(3), Some(vec![30]));
         assert_eq!(value(4), Some(vec![40]));
         assert_eq!(value(5), None);
+    }
+
+    #[test]
+    fn a_code_is_that_of_one_of_the_last_blocks_or_the_stored_one() {
+        let storage = Arc::new(MemoryStorage::new());
+        let [stored, brought, absent] = [&b"stored"[..], b"brought", b"absent"];
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Code, code_hash(stored).0, stored);
+        batch.put(Space::Code, code_hash(b"damaged").0, *b"other");
+        storage.write(batch).unwrap();
+        let store = StateStore::open(storage, Arc::new(Sequential)).unwrap();
+        let codes = vec![(code_hash(brought), brought.into())];
+        let recent = vec![
+            block(&[]),
+            Arc::new(Changes::new(Vec::new(), codes)),
+            block(&[]),
+        ];
+        let snapshot = Snapshot::new(&store, Arc::default(), recent);
+        for code in [stored, brought] {
+            let found = snapshot.code(&code_hash(code)).unwrap();
+            assert_eq!(found.as_deref(), Some(code));
+        }
+        assert_eq!(snapshot.code(&code_hash(absent)).unwrap(), None);
+        let refused = snapshot.code(&code_hash(b"damaged")).unwrap_err();
+        assert!(matches!(
+            refused,
+            SystemError::State(StateError::Damaged { .. })
+        ));
     }
 
     #[test]

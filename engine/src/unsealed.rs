@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ordlane_primitives::{Amount, Block, BlockHash, Gas, Hash, Receipt, TxBytes, TxId};
-use ordlane_state::{StateError, Tree};
+use ordlane_state::{Codes, StateError, Tree};
 
 use crate::{
     BlockContext, BlockTrace, Engine, EngineError, Executed, Stages, SystemError,
@@ -77,6 +77,7 @@ impl Unsealed {
             fees,
         };
         let burned = invariants::check(&changes, rules, claimed)?;
+        let codes: Codes = writes.codes.into_iter().collect();
         stages.hash = stages.hash.saturating_add(watch.lap());
         Ok(Self {
             rules: *rules,
@@ -88,7 +89,7 @@ impl Unsealed {
             failures,
             gas_used: Gas(gas_used),
             burned,
-            changes: Arc::new(Changes::new(changes)),
+            changes: Arc::new(Changes::new(changes, codes)),
             stages,
             trace,
         })

@@ -8,7 +8,7 @@
 //! - what a witness holds is what the block asks for when its transactions run one after another on the calling thread,
 //!   end phase and changes included. No speculative run is looked at, so that only final incarnations count and a witness
 //!   does not depend on threads;
-//! - there is one witness for a block: a key that is missing is refused, and so is one that is not asked for;
+//! - there is one witness for a block: a key or a code that is missing is refused, and so is one that is not asked for;
 //! - nothing in a witness is trusted but the hash of its block, which the caller compares with one that it knows.
 
 mod error;

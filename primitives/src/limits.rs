@@ -64,6 +64,8 @@ pub const MAX_MULTI_PROOF_BYTES: usize = 4
     + MAX_MULTI_PROOF_SIBLINGS * 32;
 /// Most keys of the state in one block's witness.
 pub const MAX_WITNESS_ENTRIES: usize = MAX_MULTI_PROOF_ENDS;
+/// Most contract codes in one block's witness: each is that of an account among its keys.
+pub const MAX_WITNESS_CODES: usize = MAX_WITNESS_ENTRIES;
 /// Largest witness of a block in bytes (2 GiB).
 pub const MAX_WITNESS_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// The total supply of a chain stays below this amount (2^127), so that sums of two balances fit in 128 bits.

@@ -4,21 +4,27 @@
 //! the part of the parent's state that the block touches, with the proof of it.
 //!
 //! The encoding is a version (`u16`), the parent's header, the block, the entries (a `u32` count; per entry the raw key's
-//! length and bytes, a flag, and if the flag is 1 the value's length and bytes), the [`MultiProof`], and a `u32` count of
-//! contract codes, which is zero in this version. A file holds that and the tagged hash of it, 32 bytes, so that a
+//! length and bytes, a flag, and if the flag is 1 the value's length and bytes), the [`MultiProof`], and the contract codes
+//! (a `u32` count; per code its length and bytes). A file holds that and the tagged hash of it, 32 bytes, so that a
 //! damaged one is told from a false one.
 //!
-//! Invariant: entries ascend strictly by raw key. Nothing else about a witness is checked by decoding it.
+//! Invariant: entries ascend strictly by raw key, and codes by their hash. Nothing else about a witness is checked by
+//! decoding it.
 
 use std::io;
 
 use borsh::{BorshDeserialize, BorshSerialize};
 
 use crate::{
-    Block, BlockHeader, RawKey,
-    codec::{self, BoundedBytes, Canonical, DecodeCause, DecodeError, read_length, read_option},
-    hash::{Domain, Hash, tagged},
-    limits::{MAX_RAW_KEY_BYTES, MAX_STATE_VALUE_BYTES, MAX_WITNESS_BYTES, MAX_WITNESS_ENTRIES},
+    Block, BlockHeader, Code, RawKey,
+    codec::{
+        self, Bounded, BoundedBytes, Canonical, DecodeCause, DecodeError, read_length, read_option,
+    },
+    hash::{Domain, Hash, code_hash, tagged},
+    limits::{
+        MAX_RAW_KEY_BYTES, MAX_STATE_VALUE_BYTES, MAX_WITNESS_BYTES, MAX_WITNESS_CODES,
+        MAX_WITNESS_ENTRIES,
+    },
     proof::{KeyValue, MultiProof},
 };
 
@@ -48,6 +54,9 @@ pub struct BlockWitness {
     pub entries: Vec<WitnessEntry>,
     /// The proof of all entries together.
     pub proof: MultiProof,
+    /// The codes that the block asks for and that were there before it, each once, ascending by
+    /// [`code_hash`](crate::hash::code_hash). An account among the entries names each of them by its hash.
+    pub codes: Bounded<Code, MAX_WITNESS_CODES>,
 }
 
 impl BlockWitness {
@@ -151,7 +160,7 @@ impl BorshSerialize for BlockWitness {
         self.block.serialize(writer)?;
         self.entries.serialize(writer)?;
         self.proof.serialize(writer)?;
-        0_u32.serialize(writer)
+        self.codes.serialize(writer)
     }
 }
 
@@ -181,15 +190,35 @@ impl BorshDeserialize for BlockWitness {
             }
             entries.push(entry);
         }
-        let proof = MultiProof::deserialize_reader(reader)?;
-        read_length(reader, "contract codes", 0)?;
         Ok(Self {
             parent,
             block,
             entries,
-            proof,
+            proof: MultiProof::deserialize_reader(reader)?,
+            codes: read_codes(reader)?,
         })
     }
+}
+
+/// Reads codes, each of which has a higher hash than the one before.
+fn read_codes<R: io::Read>(reader: &mut R) -> io::Result<Bounded<Code, MAX_WITNESS_CODES>> {
+    let count = read_length(reader, "contract codes", MAX_WITNESS_CODES)?;
+    let mut codes = Vec::new();
+    let mut last = None;
+    for _ in 0..count {
+        let code = Code::deserialize_reader(reader)?;
+        let hash = Some(code_hash(&code));
+        if hash <= last {
+            return Err(DecodeCause::NotCanonical {
+                field: "contract codes",
+                rule: "their hashes ascend strictly",
+            }
+            .into());
+        }
+        last = hash;
+        codes.push(code);
+    }
+    Ok(Bounded::new(codes)?)
 }
 
 impl Canonical for BlockWitness {

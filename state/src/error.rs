@@ -169,6 +169,20 @@ pub enum StateError {
         /// The first key that is not above the one before it.
         key: RawKey,
     },
+    /// The codes do not ascend strictly by hash.
+    #[error("the codes do not ascend strictly at hash {hash}")]
+    UnsortedCodes {
+        /// The first hash that is not above the one before it.
+        hash: Hash,
+    },
+    /// A code does not have the hash that it is to be stored under.
+    #[error("a code with hash {actual} was to be stored under {expected}")]
+    WrongCode {
+        /// The hash that was given with it.
+        expected: Hash,
+        /// The hash that it has.
+        actual: Hash,
+    },
     /// A raw key is empty or too long.
     #[error("a key has {size_bytes} bytes, 1 to {limit} are allowed")]
     KeySize {
@@ -226,6 +240,8 @@ impl StateError {
             | Self::WrongRoot { .. }
             | Self::WrongBlockBytes { .. }
             | Self::UnsortedChanges { .. }
+            | Self::UnsortedCodes { .. }
+            | Self::WrongCode { .. }
             | Self::KeySize { .. }
             | Self::ValueSize { .. }
             | Self::Unprovable(_)

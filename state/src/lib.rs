@@ -8,6 +8,7 @@
 //! - opening compares the root of the tree with the tip's, and every page of the tree is compared with its parent when
 //!   it is read: a store is right or refused, never repaired in silence and never overwritten;
 //! - a failed write poisons the store until it is opened again;
+//! - the code of a contract stands beside the tree under its hash, and is never removed;
 //! - no backend changes a root or a value.
 //!
 //! The way of the data: [`Change`]s, [`hash_changes`], [`Tree::update`], [`StateStore::commit`], [`Storage::write`].
@@ -50,8 +51,9 @@ pub use storage::{
 #[cfg(feature = "fjall")]
 pub use storage::{FjallOptions, FjallStorage};
 pub use store::{
-    BlockCommit, BlockMark, CheckProgress, CheckReport, CheckStage, EventFilter, EventPosition,
-    EventPositions, FORMAT_VERSION, Fault, Finding, MAX_EVENT_PAGE, MAX_LISTED_FINDINGS, Proven,
-    Pruned, Repair, Severity, SpaceStats, StateStore, StoreOptions, StoreStats, Tip, Upgrade,
+    BlockCommit, BlockMark, CheckProgress, CheckReport, CheckStage, Codes, EventFilter,
+    EventPosition, EventPositions, FORMAT_VERSION, Fault, Finding, MAX_EVENT_PAGE,
+    MAX_LISTED_FINDINGS, Proven, Pruned, Repair, Severity, SpaceStats, StateStore, StoreOptions,
+    StoreStats, Tip, Upgrade,
 };
 pub use tree::{LeafChange, Tree};

@@ -48,11 +48,13 @@ pub enum Space {
     Page,
     /// What the store says about itself: its format, its tip, what was pruned, and the block whose pages it has.
     Meta,
+    /// Hash of a contract's code to that code. Nothing is ever removed.
+    Code,
 }
 
 impl Space {
     /// Every space.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Flat,
         Self::Rev,
         Self::Block,
@@ -63,14 +65,16 @@ impl Space {
         Self::EventIndex,
         Self::Page,
         Self::Meta,
+        Self::Code,
     ];
 
-    /// The first format that has this space.
+    /// Whether every store of a format has this space. A store that has none for code yet is given one when it is opened.
     #[cfg(feature = "fjall")]
-    pub(crate) const fn since(self) -> u32 {
+    pub(crate) const fn is_in(self, format: u32) -> bool {
         match self {
-            Self::Hist | Self::EventIndex | Self::Page => 2,
-            _ => 1,
+            Self::Code => false,
+            Self::Hist | Self::EventIndex | Self::Page => format >= 2,
+            _ => true,
         }
     }
 
@@ -88,6 +92,7 @@ impl Space {
             Self::EventIndex => "event_index",
             Self::Page => "page",
             Self::Meta => "meta",
+            Self::Code => "code",
         }
     }
 }

@@ -24,6 +24,7 @@ use self::{
 };
 use crate::{ReverseDiff, Space, StateError, Storage, StorageView, Tree, Visit, WriteBatch};
 
+mod code;
 mod commit;
 mod fsck;
 mod history;
@@ -38,6 +39,8 @@ mod rollback;
 mod stats;
 mod upgrade;
 
+pub use code::Codes;
+pub(crate) use code::{code_in, named_code};
 pub use commit::BlockCommit;
 pub use fsck::{
     CheckProgress, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair, Severity,

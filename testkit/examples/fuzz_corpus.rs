@@ -89,6 +89,7 @@ fn genesis_snapshot() -> Result<Vec<u8>, SnapshotError> {
         block_bytes: encode(&block),
         receipts: Receipts::default(),
         changes,
+        codes: Vec::new(),
         tree: Some(tree),
     })?;
     let mut file = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ordlane_primitives::{
     Address, Block, BlockWitness, FeeRule, Hash, RawKey, ReceiptStatus, Transaction, TxKind,
     WitnessEntry,
-    codec::{decode, encode},
+    codec::{Bounded, decode, encode},
     proof::{MultiProof, ProofError},
     tree,
 };
@@ -36,6 +36,7 @@ pub fn witness(parent: &Oracle, result: &OracleBlock) -> BlockWitness {
         },
         entries: keys.into_iter().map(entry).collect(),
         proof: proof.expect("few keys, at least one"),
+        codes: Bounded::default(),
     }
 }
 

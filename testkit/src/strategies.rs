@@ -4,11 +4,12 @@
 
 use ordlane_primitives::{
     Account, Address, Amount, Auth, BLOCK_VERSION, Block, BlockHeader, BlockHeight, BlockWitness,
-    ChainId, ChainParams, ErrorClass, ErrorCode, Event, EventData, Extra, FeeRule, Gas, GasPrice,
-    Genesis, GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey, Receipt,
-    ReceiptStatus, ReturnData, SigningKey, TX_VERSION, TimestampMs, Topics, Transaction,
+    ChainId, ChainParams, Code, ErrorClass, ErrorCode, Event, EventData, Extra, FeeRule, Gas,
+    GasPrice, Genesis, GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey,
+    Receipt, ReceiptStatus, ReturnData, SigningKey, TX_VERSION, TimestampMs, Topics, Transaction,
     TransactionPayload, TxKind, WitnessEntry,
     codec::{Bounded, encode},
+    hash::code_hash,
     limits::{
         MAX_BLOCK_BODY_BYTES, MAX_BLOCK_TXS, MAX_EVENT_TOPICS, MAX_EXTRA_BYTES, MAX_MEMO_BYTES,
         MAX_POLICY_KEYS, MAX_RAW_KEY_BYTES, MAX_TREE_DEPTH, MAX_TX_BYTES,
@@ -301,12 +302,22 @@ pub fn block_witness() -> impl Strategy<Value = BlockWitness> {
         key: RawKey::from_bytes(key),
         value,
     };
-    (block_header(), block(), entries, multi_proof()).prop_map(
-        move |(parent, block, entries, proof)| BlockWitness {
-            parent,
-            block,
-            entries: entries.into_iter().map(entry).collect(),
-            proof,
+    let code = vec(any::<u8>(), 0..=SOME_BYTES).prop_map(Code::new);
+    let codes = vec(
+        code.prop_map(|code| code.expect("within the limit")),
+        0..SOME_ITEMS,
+    );
+    (block_header(), block(), entries, multi_proof(), codes).prop_map(
+        move |(parent, block, entries, proof, mut codes)| {
+            codes.sort_by_key(|code| code_hash(code));
+            codes.dedup();
+            BlockWitness {
+                parent,
+                block,
+                entries: entries.into_iter().map(entry).collect(),
+                proof,
+                codes: Bounded::new(codes).expect("within the limit"),
+            }
         },
     )
 }

@@ -157,6 +157,7 @@ impl Chain {
             block_bytes: codec::encode(&block),
             receipts: Receipts::new(receipts).unwrap_or_default(),
             changes,
+            codes: Vec::new(),
             tree: Some(tree),
         })?)
     }

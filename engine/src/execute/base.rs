@@ -1,20 +1,19 @@
 //! The state below a block: the executed blocks that are not durable yet, newest first, then the durable one.
 //!
-//! Invariant: an account or a slot that a block has asked for is not looked up again. What is remembered came from below the block,
-//! never from one of its transactions, and is forgotten with the block.
+//! Invariant: an account or a slot that a block has asked for is not looked up again. What is remembered came from below
+//! the block, never from one of its transactions, and is forgotten with the block.
 
 use std::{
     array,
     collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash},
+    hash::{self, BuildHasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use foldhash::quality::RandomState;
-use ordlane_primitives::{Account, Address, RawKey};
+use ordlane_primitives::{Account, Address, Hash, RawKey};
 use ordlane_scheduler::Base;
-
 use ordlane_wasm::Bytes;
 
 use super::{Field, FieldValue, field::SlotKey};
@@ -27,11 +26,18 @@ const PARTS: usize = 64;
 pub(crate) trait RawState: fmt::Debug + Sync {
     /// The value under a raw key.
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError>;
+
+    /// The code with a hash that an account has. It may be there before such an account is, and stays.
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError>;
 }
 
 impl<S: RawState + ?Sized> RawState for &S {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         (**self).raw_value(key)
+    }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        (**self).code(hash)
     }
 }
 
@@ -74,6 +80,14 @@ impl<'a> ParentState<'a> {
         }
     }
 
+    /// The code with a hash that an account has.
+    pub(crate) fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        match self.layers.iter().find_map(|layer| layer.code(hash)) {
+            Some(code) => Ok(Some(Arc::clone(code))),
+            None => self.below.code(hash),
+        }
+    }
+
     /// The account at an address; one that is absent is all default.
     pub(crate) fn account(&self, address: &Address) -> Result<Account, SystemError> {
         Ok(self.present_account(address)?.unwrap_or_default())
@@ -101,15 +115,6 @@ impl<'a> ParentState<'a> {
         let value = self.value(&slot.raw())?.map(Bytes::from);
         self.slots.remember(Arc::clone(slot), value.clone());
         Ok(value)
-    }
-
-    /// The code with a hash.
-    pub(crate) fn code(
-        &self,
-        hash: &ordlane_primitives::Hash,
-    ) -> Result<Option<Bytes>, SystemError> {
-        let _ = hash;
-        Ok(None)
     }
 
     fn look_up(&self, address: &Address) -> Result<Option<Account>, SystemError> {
@@ -143,7 +148,7 @@ struct Known<K, V> {
 
 type Part<K, V> = HashMap<K, V, RandomState>;
 
-impl<K: Eq + Hash, V: Clone> Known<K, V> {
+impl<K: Eq + hash::Hash, V: Clone> Known<K, V> {
     fn new() -> Self {
         let hasher = RandomState::default();
         Self {
@@ -174,5 +179,45 @@ impl<K: Eq + Hash, V: Clone> Known<K, V> {
         self.parts[middle as usize % PARTS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordlane_primitives::hash::code_hash;
+    use ordlane_state::Codes;
+
+    use super::*;
+
+    /// A store with one code, and no values.
+    #[derive(Debug)]
+    struct Below(&'static [u8]);
+
+    impl RawState for Below {
+        fn raw_value(&self, _: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
+            Ok(None)
+        }
+
+        fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+            Ok((code_hash(self.0) == *hash).then(|| self.0.into()))
+        }
+    }
+
+    fn layer<const N: usize>(codes: [&[u8]; N]) -> Arc<Changes> {
+        let mut codes: Codes = codes.map(|code| (code_hash(code), code.into())).to_vec();
+        codes.sort();
+        Arc::new(Changes::new(Vec::new(), codes))
+    }
+
+    #[test]
+    fn a_code_is_that_of_an_executed_block_or_of_what_is_below() {
+        let layers = vec![layer([]), layer([b"a", b"b", b"c"]), layer([b"d"])];
+        let state = ParentState::new(Below(b"below"), layers);
+        for code in [&b"a"[..], b"b", b"c", b"d", b"below"] {
+            let found = state.code(&code_hash(code)).unwrap();
+            assert_eq!(found.as_deref(), Some(code));
+        }
+        assert_eq!(state.code(&code_hash(b"none")).unwrap(), None);
+        assert_eq!(state.code(&Hash::ZERO).unwrap(), None);
     }
 }

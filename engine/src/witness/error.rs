@@ -1,6 +1,6 @@
 //! Why there is no witness, or why it is refused.
 
-use ordlane_primitives::{BlockHeight, RawKey, proof::ProofError};
+use ordlane_primitives::{BlockHeight, Hash, RawKey, proof::ProofError};
 
 use crate::{BlockError, EngineError, SystemError};
 
@@ -61,6 +61,18 @@ pub enum WitnessError {
     Unused {
         /// The key.
         key: RawKey,
+    },
+    /// The block asks for a code that the witness does not hold.
+    #[error("the block asks for the code with hash {hash}, which is not in the witness")]
+    MissingCode {
+        /// The code's hash.
+        hash: Hash,
+    },
+    /// The witness holds a code that the block does not ask for.
+    #[error("the witness holds the code with hash {hash}, which the block does not ask for")]
+    UnusedCode {
+        /// The code's hash.
+        hash: Hash,
     },
     /// The block is refused.
     #[error("the block is refused")]

@@ -1,15 +1,19 @@
 //! Making the witness of a durable block.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use ordlane_primitives::{
-    Block, BlockHeight, BlockWitness, Hash, RawKey, WitnessEntry, codec::Canonical as _,
-    limits::MAX_WITNESS_ENTRIES, tree,
+    Block, BlockHeight, BlockWitness, Code, Hash, RawKey, WitnessEntry,
+    codec::{Bounded, Canonical as _},
+    limits::{MAX_WITNESS_CODES, MAX_WITNESS_ENTRIES},
+    tree,
 };
 use ordlane_state::{Change, StateError, Tree};
 
 use super::{
     WitnessError,
     replay::Alone,
-    source::{Recording, RolledBack, Values},
+    source::{Read, Recording, RolledBack, Values},
 };
 use crate::{Engine, SystemError, seal};
 
@@ -64,9 +68,9 @@ impl Engine {
         Alone::new(&self.contracts)?
             .replay(&parent, &block, &recording, root_after)
             .map_err(as_corrupt)?;
-        let read = recording.into_read();
-        check_size("entries", read.len(), MAX_WITNESS_ENTRIES)?;
-        let paths: Vec<Hash> = read
+        let Read { values, codes } = recording.into_read();
+        check_size("entries", values.len(), MAX_WITNESS_ENTRIES)?;
+        let paths: Vec<Hash> = values
             .keys()
             .map(|key| tree::path_of(key.as_bytes()))
             .collect();
@@ -77,8 +81,9 @@ impl Engine {
         let witness = BlockWitness {
             parent,
             block,
-            entries: read.into_iter().map(entry).collect(),
+            entries: values.into_iter().map(entry).collect(),
             proof,
+            codes: bounded(codes)?,
         };
         check_size("bytes", witness.encoded_bytes(), BlockWitness::MAX_BYTES)?;
         Ok(witness)
@@ -107,6 +112,23 @@ impl Engine {
 
 fn entry((key, value): (RawKey, Option<Vec<u8>>)) -> WitnessEntry {
     WitnessEntry { key, value }
+}
+
+/// Codes, which ascend by hash, as a witness holds them.
+fn bounded(
+    codes: BTreeMap<Hash, Arc<[u8]>>,
+) -> Result<Bounded<Code, MAX_WITNESS_CODES>, WitnessError> {
+    check_size("codes", codes.len(), MAX_WITNESS_CODES)?;
+    // None is longer than one that can be stored.
+    let too_large = |_| SystemError::Corrupt {
+        what: "code",
+        source: None,
+    };
+    let codes: Result<Vec<Code>, SystemError> = codes
+        .into_values()
+        .map(|code| Code::new(code.to_vec()).map_err(too_large))
+        .collect();
+    Ok(Bounded::new(codes?).map_err(too_large)?)
 }
 
 /// A durable block was executed before, so whatever refuses it now is a fault of the store.

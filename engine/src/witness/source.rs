@@ -2,10 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use ordlane_primitives::{BlockHeight, BlockWitness, RawKey};
+use ordlane_primitives::{BlockHeight, BlockWitness, Hash, RawKey, hash::code_hash};
 use ordlane_state::{StateError, StateStore};
 
 use super::WitnessError;
@@ -51,26 +51,43 @@ impl RawState for RolledBack<'_> {
             None => Ok(self.store.read(key.as_bytes())?),
         }
     }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        Ok(self.store.code(hash)?.map(Arc::from))
+    }
 }
 
-/// The entries of a witness, which ascend by key, and nothing else.
+/// What was asked for and is not there.
+#[derive(Debug)]
+enum Missing {
+    Key(RawKey),
+    Code(Hash),
+}
+
+/// The entries of a witness, which ascend by key, and its codes, which ascend by hash, and nothing else.
 #[derive(Debug)]
 pub(super) struct WitnessState<'a> {
-    witness: &'a BlockWitness,
-    missing: OnceLock<RawKey>,
+    pub(super) witness: &'a BlockWitness,
+    /// The hashes of the codes, in their order, computed from them.
+    pub(super) hashes: Vec<Hash>,
+    missing: OnceLock<Missing>,
 }
 
 impl<'a> WitnessState<'a> {
-    pub(super) const fn new(witness: &'a BlockWitness) -> Self {
+    pub(super) fn new(witness: &'a BlockWitness) -> Self {
         Self {
             witness,
+            hashes: witness.codes.iter().map(|code| code_hash(code)).collect(),
             missing: OnceLock::new(),
         }
     }
 
-    /// The first key that was asked for and is not there. Whoever asked was stopped by it.
-    pub(super) fn into_missing(self) -> Option<RawKey> {
-        self.missing.into_inner()
+    /// The first key or code that was asked for and is not there. Whoever asked was stopped by it.
+    pub(super) fn missing(&self) -> Option<WitnessError> {
+        self.missing.get().map(|missing| match missing {
+            Missing::Key(key) => WitnessError::Missing { key: key.clone() },
+            Missing::Code(hash) => WitnessError::MissingCode { hash: *hash },
+        })
     }
 }
 
@@ -84,43 +101,75 @@ impl RawState for WitnessState<'_> {
         match found {
             Some(entry) => Ok(entry.value.clone()),
             None => {
-                let missing = self.missing.get_or_init(|| key.clone());
-                let text = format!("key {missing} is not in the witness");
+                self.missing.get_or_init(|| Missing::Key(key.clone()));
+                let text = format!("key {key} is not in the witness");
+                Err(SystemError::Internal(text))
+            }
+        }
+    }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        let found = self.hashes.binary_search(hash).ok();
+        match found.and_then(|at| self.witness.codes.get(at)) {
+            Some(code) => Ok(Some(Arc::from(&**code))),
+            None => {
+                self.missing.get_or_init(|| Missing::Code(*hash));
+                let text = format!("the code with hash {hash} is not in the witness");
                 Err(SystemError::Internal(text))
             }
         }
     }
 }
 
+/// What was asked for, and the answers.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub(super) values: Values,
+    /// Only those that are there: whoever asks for another one goes no further.
+    pub(super) codes: BTreeMap<Hash, Arc<[u8]>>,
+}
+
 /// Remembers what is asked for, and the answers.
 #[derive(Debug)]
 pub(super) struct Recording<'a> {
     below: &'a dyn RawState,
-    read: Mutex<Values>,
+    read: Mutex<Read>,
 }
 
 impl<'a> Recording<'a> {
-    pub(super) const fn new(below: &'a dyn RawState) -> Self {
+    pub(super) fn new(below: &'a dyn RawState) -> Self {
         Self {
             below,
-            read: Mutex::new(Values::new()),
+            read: Mutex::default(),
         }
     }
 
-    pub(super) fn into_read(self) -> Values {
+    pub(super) fn into_read(self) -> Read {
         self.read
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RawState for Recording<'_> {
     fn raw_value(&self, key: &RawKey) -> Result<Option<Vec<u8>>, SystemError> {
         let value = self.below.raw_value(key)?;
-        self.read
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key.clone(), value.clone());
+        self.read().values.insert(key.clone(), value.clone());
         Ok(value)
     }
+
+    fn code(&self, hash: &Hash) -> Result<Option<Arc<[u8]>>, SystemError> {
+        let code = self.below.code(hash)?;
+        if let Some(code) = &code {
+            self.read().codes.insert(*hash, Arc::clone(code));
+        }
+        Ok(code)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use ordlane_wasm::Contracts;
 use super::{
     WitnessError,
     replay::Alone,
-    source::{Recording, WitnessState},
+    source::{Read, Recording, WitnessState},
 };
 use crate::{BlockError, builder::default_contracts};
 
@@ -30,14 +30,14 @@ pub struct VerifiedBlock {
 /// Executes the block of a witness over the witness alone, and compares every field of its header.
 ///
 /// It goes through the stages of an engine: decode, admit, verify, execute, end phase, one transaction after another on
-/// the calling thread. Reads go to the entries, which are proven under the parent's state root before; the state root
-/// after the block is computed from the proof. The proposer's authorisation is checked where the block carries one.
+/// the calling thread. Reads go to the entries, which are proven under the parent's state root before, and to the codes, of
+/// which only the one with the hash that an account has is found; the state root after the block is computed from the proof. The proposer's authorisation is checked where the block carries one.
 ///
 /// That the block is the right one is not checked: compare [`VerifiedBlock::hash`] with a hash that you trust.
 ///
 /// # Errors
-/// [`WitnessError::Proof`], [`WitnessError::Missing`] and [`WitnessError::Unused`] for a witness that does not belong to
-/// its block, [`WitnessError::Block`] for a block that is not what its header says, [`WitnessError::System`] when the
+/// [`WitnessError::Proof`], [`WitnessError::Missing`], [`WitnessError::Unused`], [`WitnessError::MissingCode`] and
+/// [`WitnessError::UnusedCode`] for a witness that does not belong to its block, [`WitnessError::Block`] for a block that is not what its header says, [`WitnessError::System`] when the
 /// machine fails or the parent's state is not what it must be.
 ///
 /// ```
@@ -77,10 +77,10 @@ pub fn verify_witness_with(
     block
         .check_proposer()
         .map_err(|code| BlockError::ProposerAuth { code })?;
-    check_order(witness)?;
+    let state = WitnessState::new(witness);
+    check_order(witness, &state)?;
     let items = witness.items();
     witness.proof.verify(&parent.state_root, &items)?;
-    let state = WitnessState::new(witness);
     let recording = Recording::new(&state);
     let root_after = |changes: &[Change]| {
         let changed: Vec<KeyValue<'_>> = changes
@@ -94,19 +94,11 @@ pub fn verify_witness_with(
     };
     let outcome = Alone::new(contracts)?.replay(parent, block, &recording, root_after);
     let read = recording.into_read();
-    if let Some(key) = state.into_missing() {
-        return Err(WitnessError::Missing { key });
+    if let Some(missing) = state.missing() {
+        return Err(missing);
     }
     let replayed = outcome?;
-    // All that was read is in it, so one that was not read is one too many.
-    if let Some(unused) = witness
-        .entries
-        .iter()
-        .find(|entry| !read.contains_key(&entry.key))
-    {
-        let key = unused.key.clone();
-        return Err(WitnessError::Unused { key });
-    }
+    check_all_used(&state, &read)?;
     Ok(VerifiedBlock {
         hash: block.hash(),
         header: block.header.clone(),
@@ -115,9 +107,24 @@ pub fn verify_witness_with(
     })
 }
 
-/// Looking entries up needs their order, which decoding checks and a caller who makes a witness may not.
-fn check_order(witness: &BlockWitness) -> Result<(), ProofError> {
-    if witness.entries.is_sorted_by(|a, b| a.key < b.key) {
+/// All that was read is in the witness, so what was not read is too much.
+fn check_all_used(state: &WitnessState<'_>, read: &Read) -> Result<(), WitnessError> {
+    let entries = state.witness.entries.iter();
+    let mut keys = entries.map(|entry| &entry.key);
+    if let Some(key) = keys.find(|key| !read.values.contains_key(*key)) {
+        return Err(WitnessError::Unused { key: key.clone() });
+    }
+    let mut hashes = state.hashes.iter();
+    match hashes.find(|hash| !read.codes.contains_key(*hash)) {
+        Some(hash) => Err(WitnessError::UnusedCode { hash: *hash }),
+        None => Ok(()),
+    }
+}
+
+/// Looking entries and codes up needs their order, which decoding checks and a caller who makes a witness may not.
+fn check_order(witness: &BlockWitness, state: &WitnessState<'_>) -> Result<(), ProofError> {
+    let ascend = witness.entries.is_sorted_by(|a, b| a.key < b.key);
+    if ascend && state.hashes.is_sorted_by(|a, b| a < b) {
         Ok(())
     } else {
         Err(ProofError::Misshapen)

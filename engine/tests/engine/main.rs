@@ -12,6 +12,8 @@ mod archive;
 mod at_once;
 mod beside;
 mod checkpoints;
+mod codes;
+mod contracts;
 mod crash;
 mod diffs;
 mod failures;

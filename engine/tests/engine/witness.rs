@@ -3,10 +3,11 @@
 use ordlane::{
     BlockContext, BlockError, Engine, MAX_ROLLED_BACK_BLOCKS, WitnessError,
     primitives::{
-        Block, BlockHeight, BlockWitness, ChainId, ChainParams, FeeRule, Genesis, Hash, RawKey,
-        SigningKey, TimestampMs, WitnessEntry,
+        Block, BlockHeight, BlockWitness, ChainId, ChainParams, Code, FeeRule, Genesis, Hash,
+        RawKey, SigningKey, TimestampMs, WitnessEntry,
         batch::Sequential,
-        codec::{self, Canonical as _},
+        codec::{self, Bounded, Canonical as _},
+        hash::code_hash,
         proof::ProofError,
         tree,
     },
@@ -226,6 +227,29 @@ fn an_entry_too_few_or_too_many_is_refused_even_with_a_proof_of_its_own() {
         Err(WitnessError::Unused { .. })
     ));
     more.entries.swap(0, 1);
+    assert!(matches!(
+        verify_witness(&more),
+        Err(WitnessError::Proof(ProofError::Misshapen))
+    ));
+}
+
+#[test]
+fn a_code_that_the_block_does_not_ask_for_is_refused() {
+    let (_, witness) = small(3);
+    assert!(witness.codes.is_empty());
+    let codes = |codes: &[&[u8]]| {
+        let code = |code: &&[u8]| Code::new(code.to_vec()).unwrap();
+        Bounded::new(codes.iter().map(code).collect()).unwrap()
+    };
+    let mut more = witness;
+    more.codes = codes(&[b"code"]);
+    let bytes = more.to_bytes();
+    assert_eq!(BlockWitness::from_bytes(&bytes).unwrap(), more);
+    let refused = verify_witness(&more).unwrap_err();
+    let unused = code_hash(b"code");
+    let right = matches!(refused, WitnessError::UnusedCode { hash } if hash == unused);
+    assert!(right, "{refused}");
+    more.codes = codes(&[b"code", b"code"]);
     assert!(matches!(
         verify_witness(&more),
         Err(WitnessError::Proof(ProofError::Misshapen))

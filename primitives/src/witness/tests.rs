@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     Address, BLOCK_VERSION, BlockHeight, ChainId, Extra, Gas, TimestampMs,
+    limits::MAX_CODE_BYTES,
     proof::{EndNode, PathEnd},
 };
 
@@ -49,7 +50,15 @@ fn witness() -> BlockWitness {
             vec![Hash([2; 32])],
         )
         .unwrap(),
+        codes: codes([b"\0asm", b"another"]),
     }
+}
+
+/// Codes in their order.
+fn codes<const N: usize>(codes: [&[u8]; N]) -> Bounded<Code, MAX_WITNESS_CODES> {
+    let mut codes = codes.map(|code| Code::new(code.to_vec()).unwrap());
+    codes.sort_by_key(|code| code_hash(code));
+    Bounded::new(codes.to_vec()).unwrap()
 }
 
 #[test]
@@ -89,9 +98,56 @@ fn entries_that_do_not_ascend_are_refused() {
 }
 
 #[test]
-fn a_count_above_its_limit_and_a_code_are_refused() {
+fn a_witness_without_codes_ends_with_their_count() {
+    let with = codec::encode(&witness());
+    let mut without = witness();
+    without.codes = Bounded::default();
+    let without = codec::encode(&without);
+    let (before, count) = without.split_last_chunk::<4>().unwrap();
+    assert_eq!(count, &[0; 4]);
+    assert!(with.starts_with(before));
+    assert_eq!(with.len(), without.len() + 4 + 4 + 4 + 7);
+}
+
+#[test]
+fn codes_that_do_not_ascend_by_their_hash_are_refused() {
+    let right = witness().codes;
+    for wrong in [[1, 0], [0, 0]] {
+        let mut changed = witness();
+        changed.codes = Bounded::new(wrong.map(|at: usize| right[at].clone()).to_vec()).unwrap();
+        let refused = codec::decode::<BlockWitness>(&codec::encode(&changed)).unwrap_err();
+        assert!(matches!(
+            refused.cause,
+            DecodeCause::NotCanonical {
+                field: "contract codes",
+                ..
+            }
+        ));
+    }
+}
+
+#[test]
+fn counts_and_a_code_above_their_limits_are_refused() {
+    let mut large = witness();
+    large.codes = codes([&[7; MAX_CODE_BYTES]]);
+    let bytes = codec::encode(&large);
+    assert_eq!(codec::decode::<BlockWitness>(&bytes).unwrap(), large);
+    let mut larger = bytes.clone();
+    let length_at = bytes.len() - MAX_CODE_BYTES - 4;
+    let length = u32::try_from(MAX_CODE_BYTES).unwrap() + 1;
+    larger[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+    let refused = codec::decode::<BlockWitness>(&[&larger[..], &[7]].concat()).unwrap_err();
+    assert!(matches!(
+        refused.cause,
+        DecodeCause::LengthAboveLimit {
+            limit: MAX_CODE_BYTES,
+            ..
+        }
+    ));
+
     let mut empty = witness();
     empty.entries.clear();
+    empty.codes = Bounded::default();
     let bytes = codec::encode(&empty);
     let proof_bytes = codec::encode(&empty.proof).len();
     let count_at = bytes.len() - 4 - proof_bytes - 4;

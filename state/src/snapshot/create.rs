@@ -1,9 +1,10 @@
 //! Making a snapshot while the chain goes on.
 //!
 //! The state is read twice: once for the hashes in the manifest, which comes first in the file, and once to be written. So
-//! the file can go where nobody can seek, and a state that does not have its root is found before anything is written.
+//! the file can go where nobody can seek, and a state that does not have its root, or lacks a code, is found before anything
+//! is written.
 
-use std::{fmt, io::Write, ops::ControlFlow};
+use std::{collections::BTreeSet, fmt, io::Write, ops::ControlFlow};
 
 use ordlane_primitives::{
     BlockHeader, BlockHeight, Hash,
@@ -21,9 +22,19 @@ use super::{
     read::PRELUDE,
 };
 use crate::{
-    BlockMark, Entry, Space, StateError, StorageView, change::leaves_of, store::stored_in,
+    BlockMark, Entry, Space, StateError, StorageView,
+    change::leaves_of,
+    store::{code_in, named_code, stored_in},
     tree::root_of,
 };
+
+/// What the state holds, as the manifest has it, and the hashes of the codes that it names.
+#[derive(Default)]
+struct Counted {
+    entries: u64,
+    chunks: Vec<Hash>,
+    codes: BTreeSet<Hash>,
+}
 
 /// The state after one block, held as it is while the chain goes on. What is overwritten meanwhile is kept in the store
 /// until this is dropped.
@@ -67,7 +78,11 @@ impl Snapshot {
         }
         let block = self.stored(Space::Block)?;
         let receipts = self.stored(Space::Receipts)?;
-        let (entries, chunks) = self.count(hasher, chunk_bytes, observer)?;
+        let Counted {
+            entries,
+            chunks,
+            codes,
+        } = self.count(hasher, chunk_bytes, observer)?;
         let manifest = Manifest {
             genesis: self.genesis.clone(),
             header: self.header.clone(),
@@ -88,41 +103,50 @@ impl Snapshot {
         put_counted(out, Part::Manifest, &encoded)?;
         put(out, &id_of(&encoded).0)?;
         self.write_chunks(out, &manifest, observer)?;
+        for hash in &codes {
+            let code = code_in(self.view.as_ref(), hash)?;
+            put_counted(out, Part::Code(*hash), &code)?;
+        }
         put(out, &block)?;
         put(out, &receipts)?;
         out.flush().map_err(SnapshotError::Write)?;
         Ok(manifest)
     }
 
-    /// How many entries there are, and the hashes of their chunks. Compares them with the state root.
+    /// Counts the entries, and compares them with the state root, and the codes that they name with their hashes.
     fn count(
         &self,
         hasher: &dyn BatchHasher,
         chunk_bytes: u32,
         observer: &mut Observer<'_>,
-    ) -> Result<(u64, Vec<Hash>), SnapshotError> {
-        let (mut leaves, mut chunks) = (Vec::new(), Vec::new());
+    ) -> Result<Counted, SnapshotError> {
+        let mut leaves = Vec::new();
+        let mut counted = Counted::default();
         self.each_chunk(chunk_bytes, &mut |entries| {
-            if chunks.len() >= MAX_CHUNKS {
+            if counted.chunks.len() >= MAX_CHUNKS {
                 return Err(SnapshotError::TooManyChunks {
                     limit: MAX_CHUNKS,
                     chunk_bytes,
                 });
             }
-            chunks.push(hash_part(&chunk::encode(&entries)));
+            counted.chunks.push(hash_part(&chunk::encode(&entries)));
+            counted.codes.extend(codes_of(&entries));
             leaves.extend(leaves_of(&entries, hasher));
-            tell(observer, Stage::Counting, chunks.len(), None)
+            tell(observer, Stage::Counting, counted.chunks.len(), None)
         })?;
-        let count = leaves.len() as u64;
+        counted.entries = leaves.len() as u64;
         let (found, expected) = (root_of(leaves, hasher), self.header.state_root);
-        if found == expected {
-            return Ok((count, chunks));
+        if found != expected {
+            let height = self.header.number;
+            return Err(StateError::damaged(format!(
+                "the values after block {height} have root {found}, its header has {expected}"
+            ))
+            .into());
         }
-        let height = self.header.number;
-        Err(StateError::damaged(format!(
-            "the values after block {height} have root {found}, its header has {expected}"
-        ))
-        .into())
+        for hash in &counted.codes {
+            code_in(self.view.as_ref(), hash)?;
+        }
+        Ok(counted)
     }
 
     fn write_chunks(
@@ -177,6 +201,12 @@ impl fmt::Debug for Snapshot {
             .field("mark", &self.mark())
             .finish_non_exhaustive()
     }
+}
+
+/// The hashes of the codes that entries name.
+pub(super) fn codes_of(entries: &[Entry]) -> impl Iterator<Item = Hash> {
+    let code = |(key, value): &Entry| named_code(key, value).map(|(_, hash)| hash);
+    entries.iter().filter_map(code)
 }
 
 fn put(out: &mut dyn Write, bytes: &[u8]) -> Result<(), SnapshotError> {

@@ -14,6 +14,8 @@ pub enum Part {
     Manifest,
     /// The chunk with this number, from 0.
     Chunk(u64),
+    /// The code that an account names by this hash.
+    Code(Hash),
     /// The block.
     Block,
     /// Its receipts.
@@ -25,6 +27,7 @@ impl fmt::Display for Part {
         match self {
             Self::Manifest => f.write_str("its manifest"),
             Self::Chunk(number) => write!(f, "chunk {number}"),
+            Self::Code(hash) => write!(f, "the code for hash {hash}"),
             Self::Block => f.write_str("its block"),
             Self::Receipts => f.write_str("its list of receipts"),
         }

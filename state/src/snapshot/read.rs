@@ -1,22 +1,30 @@
 //! Reading a snapshot, and comparing everything in it.
 
-use std::io::{self, Read};
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+};
 
 use ordlane_primitives::{
-    Block, BlockHash, Receipts,
+    Block, BlockHash, Hash, Receipts,
     batch::BatchHasher,
     codec::{self, Canonical},
+    hash::code_hash,
+    limits::MAX_CODE_BYTES,
     list::{self, ListKind},
 };
 
 use super::{
     Manifest, Observer, Part, SNAPSHOT_VERSION, SnapshotError, Stage,
     chunk::{self, End},
+    create::codes_of,
     manifest::{Digest, hash_part, id_of},
     progress::tell,
 };
-use crate::{Entry, change::leaves_of, tree::root_of};
+use crate::{Codes, Entry, change::leaves_of, tree::root_of};
 
+/// How many bytes of codes are handed over together, about.
+const CODES_BYTES: usize = 4 * 1024 * 1024;
 /// How every snapshot begins.
 const MAGIC: [u8; 8] = *b"ordsnap\0";
 /// How one of this release's format does.
@@ -44,7 +52,7 @@ pub fn verify(
 ) -> Result<Manifest, SnapshotError> {
     let mut reader = Reader::open(input)?;
     reader.check_trusted(trusted)?;
-    reader.walk(hasher, observer, &mut |_, _| Ok(()))?;
+    reader.walk(hasher, observer, &mut |_| Ok(()))?;
     Ok(reader.manifest)
 }
 
@@ -61,8 +69,17 @@ pub(super) struct Body {
     pub(super) receipts: Receipts,
 }
 
-/// Takes the entries of the chunk with a number.
-pub(super) type Take<'a> = dyn FnMut(usize, Vec<Entry>) -> Result<(), SnapshotError> + 'a;
+/// A part of the state.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// The entries of the chunk with a number.
+    Chunk(usize, Vec<Entry>),
+    /// Some of the codes that the entries name.
+    Codes(Codes),
+}
+
+/// Takes the state, part by part.
+pub(super) type Take<'a> = dyn FnMut(Taken) -> Result<(), SnapshotError> + 'a;
 
 impl<'a> Reader<'a> {
     /// Reads and checks the manifest.
@@ -100,8 +117,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads all that follows, handing over chunk by chunk, each as soon as it has its hash. Only when this returns is the
-    /// whole compared with the header.
+    /// Reads all that follows, handing over chunk by chunk, each as soon as it has its hash, and the codes once the chunks
+    /// have the state root. Only when this returns is the whole compared with the header.
     pub(super) fn walk(
         &mut self,
         hasher: &dyn BatchHasher,
@@ -109,12 +126,14 @@ impl<'a> Reader<'a> {
         take: &mut Take<'_>,
     ) -> Result<Body, SnapshotError> {
         let mut leaves = Vec::new();
+        let mut codes = BTreeSet::new();
         let mut end = End::default();
         let total = self.manifest.chunks.len();
         for number in 0..total {
             let entries = self.chunk(number, &mut end)?;
             leaves.extend(leaves_of(&entries, hasher));
-            take(number, entries)?;
+            codes.extend(codes_of(&entries));
+            take(Taken::Chunk(number, entries))?;
             let done = number.saturating_add(1);
             tell(observer, Stage::Reading, done, Some(total))?;
         }
@@ -128,7 +147,37 @@ impl<'a> Reader<'a> {
         if found != expected {
             return Err(SnapshotError::WrongRoot { expected, found });
         }
+        self.codes(&codes, observer, take)?;
         self.body(hasher)
+    }
+
+    /// Reads the codes with these hashes, and hands over some at a time.
+    fn codes(
+        &mut self,
+        hashes: &BTreeSet<Hash>,
+        observer: &mut Observer<'_>,
+        take: &mut Take<'_>,
+    ) -> Result<(), SnapshotError> {
+        let mut codes = Codes::new();
+        let mut size_bytes: usize = 0;
+        for hash in hashes {
+            let part = Part::Code(*hash);
+            let length = u64::from(read_u32(self.input, part)?);
+            check_size(part, length, MAX_CODE_BYTES as u64)?;
+            let code = read_whole(self.input, part, length)?;
+            if code_hash(&code) != *hash {
+                return Err(SnapshotError::WrongHash { part });
+            }
+            size_bytes = size_bytes.saturating_add(code.len());
+            codes.push((*hash, code.into()));
+            if size_bytes >= CODES_BYTES || hashes.last() == Some(hash) {
+                take(Taken::Codes(core::mem::take(&mut codes)))?;
+                size_bytes = 0;
+                let chunks = self.manifest.chunks.len();
+                tell(observer, Stage::Reading, chunks, Some(chunks))?;
+            }
+        }
+        Ok(())
     }
 
     fn chunk(&mut self, number: usize, end: &mut End) -> Result<Vec<Entry>, SnapshotError> {

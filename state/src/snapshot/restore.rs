@@ -6,7 +6,7 @@ use ordlane_primitives::{BlockHash, batch::BatchHasher};
 
 use super::{
     Manifest, Observer, SnapshotError,
-    read::{Body, Reader},
+    read::{Body, Reader, Taken},
 };
 use crate::{Storage, store::Restoration};
 
@@ -36,8 +36,12 @@ pub fn restore(
     let Body {
         block_bytes,
         receipts,
-    } = reader.walk(hasher, observer, &mut |number, entries| {
-        Ok(restoration.add_chunk(number as u64, entries)?)
+    } = reader.walk(hasher, observer, &mut |taken| {
+        match taken {
+            Taken::Chunk(number, entries) => restoration.add_chunk(number as u64, entries)?,
+            Taken::Codes(codes) => restoration.add_codes(codes)?,
+        }
+        Ok(())
     })?;
     let manifest = reader.manifest;
     restoration.finish(&manifest, block_bytes, &receipts)?;

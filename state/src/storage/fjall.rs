@@ -3,7 +3,9 @@
 //! The folder holds the marker `ORDLANE`, the tip witness `WITNESS`, while blocks are being undone also `ROLLBACK`, and
 //! fjall's files under `fjall`. A batch is one fjall batch, synced with [`PersistMode::SyncAll`] before it is acknowledged.
 //!
-//! Invariant: fjall never sees a folder whose parts are missing, because it would begin anew in their place.
+//! Invariant: fjall never sees a folder whose parts are missing, because it would begin anew in their place. A store that
+//! was written before there was code lacks the space for it, and is given one when it is opened; that none was there
+//! before, the trail of its last batch tells.
 //!
 //! Tables carry checksums, so damage in them shows when they are read. A journal that cannot be read to its end is cut
 //! by fjall where it breaks: opening a damaged store may shorten its journal, and the witness then refuses it, now and
@@ -15,6 +17,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fmt, fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -158,14 +161,15 @@ impl FjallStorage {
         // Asked again under the lock: somebody may have created the store and left in between.
         let created = is_created(folder)?;
         let spaces = open_spaces(&database, options, created.then_some(format))?;
-        if !created {
+        if created {
+            check_touched(&spaces)?;
+        } else {
             check_untouched(&spaces)?;
         }
-        if !created || format != FORMAT_VERSION {
-            // fjall syncs what is in its keyspaces' folders, not their own entries.
-            marker::sync_folder(&folder.join(DATABASE).join(KEYSPACES))
-                .map_err(|error| StateError::io("sync the folder of keyspaces", error))?;
-        }
+        // fjall syncs what is in its keyspaces' folders, not their own entries; and one that is there already may be new
+        // since an opening that was cut off.
+        marker::sync_folder(&folder.join(DATABASE).join(KEYSPACES))
+            .map_err(|error| StateError::io("sync the folder of keyspaces", error))?;
         if !created {
             WitnessFile::create(folder)?;
         }
@@ -223,9 +227,7 @@ impl FjallStorage {
         for space in spaces {
             touches.insert(self.space(space)?.id());
         }
-        let last = contained("read the trail", || meta.get(trail::KEY))?
-            .map(|value| Trail::decode(&value))
-            .transpose()?;
+        let last = last_trail(meta)?;
         Trail::new(last.as_ref(), self.database.seqno(), touches)
     }
 }
@@ -388,15 +390,8 @@ fn check_files(database: &Path, format: u32) -> Result<(), StateError> {
     if !exists(keyspaces.clone())? {
         return missing("the folder of keyspaces");
     }
-    let mut count: usize = 0;
-    for entry in fs::read_dir(&keyspaces).map_err(failed)? {
-        if !exists(entry.map_err(failed)?.path().join("current"))? {
-            return missing("a keyspace's list of tables");
-        }
-        count = count.saturating_add(1);
-    }
-    let ours = Space::ALL.iter().filter(|space| space.since() <= format);
-    if count <= ours.count() {
+    let ours = Space::ALL.iter().filter(|space| space.is_in(format));
+    if count_keyspaces(&keyspaces)? <= ours.count() {
         return missing("a keyspace");
     }
     let mut journals: usize = 0;
@@ -410,6 +405,31 @@ fn check_files(database: &Path, format: u32) -> Result<(), StateError> {
         return missing("the journal");
     }
     Ok(())
+}
+
+/// Counts the keyspaces, each of which has a list of tables. The newest may have none yet, and does not count: it was being
+/// made when the process was killed, and fjall removes it. Should it have had one, [`check_touched`] misses it.
+fn count_keyspaces(keyspaces: &Path) -> Result<usize, StateError> {
+    let failed = |error| StateError::io("list the key spaces", error);
+    let mut whole = BTreeSet::new();
+    let mut unfinished = BTreeSet::new();
+    for entry in fs::read_dir(keyspaces).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(OsStr::to_str);
+        let number: Option<u64> = name.and_then(|name| name.parse().ok());
+        if fs::exists(path.join("current")).map_err(failed)? {
+            whole.insert(number);
+        } else {
+            unfinished.insert(number);
+        }
+    }
+    let is_newest = |number: &Option<u64>| Some(number) > whole.last();
+    if unfinished.len() > 1 || !unfinished.iter().all(is_newest) {
+        return Err(StateError::damaged(
+            "a keyspace's list of tables is missing",
+        ));
+    }
+    Ok(whole.len())
 }
 
 /// Checks what is in the files of a store that nobody else has open.
@@ -454,7 +474,7 @@ fn open_database(folder: &Path, options: FjallOptions) -> Result<Database, State
     })
 }
 
-/// A store that was created whole has every space of its format; all others are created.
+/// A store that was created whole has the spaces that every store of its format has; all others are created.
 fn open_spaces(
     database: &Database,
     options: FjallOptions,
@@ -464,7 +484,7 @@ fn open_spaces(
     Space::ALL
         .into_iter()
         .map(|space| {
-            let must_exist = created.is_some_and(|format| space.since() <= format);
+            let must_exist = created.is_some_and(|format| space.is_in(format));
             if must_exist && !database.keyspace_exists(space.name()) {
                 return Err(StateError::damaged(format!("it has no space {space}")));
             }
@@ -486,6 +506,28 @@ fn check_untouched(spaces: &[(Space, Keyspace)]) -> Result<(), StateError> {
         }
     }
     Ok(())
+}
+
+/// Checks that every key space is here that a batch has touched: fjall passes over what its journals hold of one that is
+/// gone.
+fn check_touched(spaces: &[(Space, Keyspace)]) -> Result<(), StateError> {
+    let Some(trail) = last_trail(keyspace_of(spaces, Space::Meta)?)? else {
+        return Ok(());
+    };
+    let is_here = |id: &u64| spaces.iter().any(|(_, keyspace)| keyspace.id() == *id);
+    if trail.after().keys().all(is_here) {
+        return Ok(());
+    }
+    Err(StateError::damaged(
+        "a key space that was written to is missing",
+    ))
+}
+
+/// What the last batch says of those before it, where it says something.
+fn last_trail(meta: &Keyspace) -> Result<Option<Trail>, StateError> {
+    contained("read the trail", || meta.get(trail::KEY))?
+        .map(|value| Trail::decode(&value))
+        .transpose()
 }
 
 /// Calls fjall, which checks some of what it reads by panicking, and says in words what went wrong.

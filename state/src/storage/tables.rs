@@ -78,15 +78,18 @@ fn lost() -> StateError {
     )
 }
 
-/// The numbers of the key spaces, without fjall's own.
+/// The numbers of the key spaces, without fjall's own and one that was still being made.
 fn numbers(keyspaces: &Path) -> Result<Vec<u64>, StateError> {
     let failed = |error| StateError::io("list the key spaces", error);
     let mut numbers = Vec::new();
     for entry in fs::read_dir(keyspaces).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
+        let entry = entry.map_err(failed)?;
+        let has_tables = fs::exists(entry.path().join("current")).map_err(failed)?;
+        let name = entry.file_name();
         match name.to_str().and_then(|name| name.parse().ok()) {
             Some(0) => {}
-            Some(number) => numbers.push(number),
+            Some(number) if has_tables => numbers.push(number),
+            Some(_) => {}
             None => return Err(StateError::damaged("a key space has no number")),
         }
     }

@@ -3,7 +3,11 @@
 use borsh::object_length;
 use ordlane_primitives::{BlockHeader, Hash, Receipts, codec, limits::MAX_RECEIPTS_BYTES};
 
-use super::{Head, StateStore, Tip, history, index, keys, next_height};
+use super::{
+    Codes, Head, StateStore, Tip,
+    code::{check_codes, put_codes},
+    history, index, keys, next_height,
+};
 use crate::{
     Change, MAX_BLOCK_CHANGES, MAX_REVERSE_DIFF_BYTES, ReverseDiff, Space, StateError, Tree,
     WriteBatch, change::check_changes, hash_changes,
@@ -21,6 +25,8 @@ pub struct BlockCommit {
     /// What the block changes, strictly ascending by key. The caller answers for the old values: they are those at the
     /// tip, as the executor read them.
     pub changes: Vec<Change>,
+    /// The codes that contracts of the block brought: each once, ascending by the hash by which accounts name it.
+    pub codes: Codes,
     /// The tip's tree after these changes, if the caller has it. Otherwise the store makes it, and so it does when blocks
     /// were undone meanwhile or the tree is that of another store.
     pub tree: Option<Tree>,
@@ -29,15 +35,15 @@ pub struct BlockCommit {
 impl StateStore {
     /// Makes a block the new tip. Returns when it is durable.
     ///
-    /// Everything goes in one atomic write: values, what they replaced, the block, its receipts, the indices, the tip, and
-    /// the removal of what is not to be kept.
+    /// Everything goes in one atomic write: values, what they replaced, codes, the block, its receipts, the indices, the
+    /// tip, and the removal of what is not to be kept.
     /// The caller answers for the old values and, where it gives one, for the tree being the tip's tree after the changes;
     /// the tree's root is compared with the header's in any case.
     ///
     /// # Errors
     /// [`StateError::WrongHeight`] and [`StateError::WrongParent`] when the block does not stand on the tip,
-    /// [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`] and the errors of size
-    /// when it is not what it says: nothing was written. Any error of the storage poisons the store, and
+    /// [`StateError::WrongRoot`], [`StateError::WrongBlockBytes`], [`StateError::UnsortedChanges`],
+    /// [`StateError::UnsortedCodes`], [`StateError::WrongCode`] and the errors of size when it is not what it says: nothing was written. Any error of the storage poisons the store, and
     /// [`StateError::Poisoned`], which has that error as its cause, is all that it returns from then on.
     pub fn commit(&self, block: BlockCommit) -> Result<(), StateError> {
         let _no_other = self.lock_commits()?;
@@ -102,6 +108,7 @@ impl StateStore {
             });
         }
         check_changes(&block.changes)?;
+        check_codes(&block.codes)?;
         if !block.block_bytes.starts_with(&codec::encode(header)) {
             return Err(StateError::WrongBlockBytes {
                 height: header.number,
@@ -122,7 +129,7 @@ impl StateStore {
     }
 }
 
-fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), StateError> {
+pub(super) fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), StateError> {
     if size > limit {
         Err(StateError::BlockSize { what, size, limit })
     } else {
@@ -139,8 +146,9 @@ fn batch_of(block: BlockCommit, tip: &Tip) -> WriteBatch {
         .map(|Change { key, old, new }| ((key.clone(), old), (key, new)))
         .unzip();
     let diff = ReverseDiff::from_ordered(old);
-    // Before the values that take their place, for those who read meanwhile.
+    // Before the values that take their place or name them, for those who read meanwhile.
     history::put_versions(&mut batch, tip.height, &diff);
+    put_codes(&mut batch, block.codes);
     for (key, new) in new {
         match new {
             Some(new) => batch.put(Space::Flat, key.as_bytes(), new),

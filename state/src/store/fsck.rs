@@ -3,17 +3,21 @@
 //! Everything is recomputed from the values of the tip and compared: the tree with the tip's state root, or, where it has
 //! another one, every value with the leaves of the stored pages; the pages with the roots of their block, the chain of
 //! headers by its hashes, bodies and receipts with the roots in the headers, reverse diffs by undoing block after block,
-//! and indexes and earlier values with what they follow from, both ways. It works on a storage, so it serves a store that
+//! codes with their hashes and with the accounts that name them, and indexes and earlier values with what they follow from,
+//! both ways. It works on a storage, so it serves a store that
 //! cannot be opened, too.
 //!
 //! Invariants:
 //! - nothing is taken for right but what hashes lead to from the tip's block hash, which the witness attests;
 //! - a repair changes nothing where something is lost; otherwise each entry that it writes follows from what was proven,
 //!   whatever else was written, so it can be interrupted anywhere and run again;
-//! - memory is bounded by the tree, the largest block, and named limits;
+//! - a code follows from nothing but itself: one that an account names, and that is missing or wrong, is lost;
+//! - memory is bounded by the tree, the codes' hashes, the largest block, and named limits;
 //! - damaged bytes are findings and never panics.
 
-use ordlane_primitives::{BlockHeight, batch::BatchHasher};
+use std::collections::BTreeMap;
+
+use ordlane_primitives::{Address, BlockHeight, Hash, batch::BatchHasher};
 
 pub use self::report::{
     CheckProgress, CheckReport, CheckStage, Fault, Finding, MAX_LISTED_FINDINGS, Repair, Severity,
@@ -22,6 +26,7 @@ use super::{StateStore, restore, upgrade::Writer};
 use crate::{Space, StateError, Storage, WriteEntry};
 
 mod blocks;
+mod codes;
 mod history;
 mod meta;
 mod pages;
@@ -69,7 +74,7 @@ impl StateStore {
 
     /// Checks a storage and makes again what can be made again: the tree's pages, indexes, earlier values, reverse diffs
     /// and records about the store, and values of the tip that an earlier block still has. Removes what belongs to nothing.
-    /// Where something is lost it changes nothing.
+    /// Where something is lost, such as the code of a contract, it changes nothing.
     ///
     /// It may be interrupted, and run again. Nobody may work on the storage meanwhile.
     ///
@@ -116,6 +121,8 @@ struct Check<'a> {
     first: BlockHeight,
     /// What is known of what else follows from.
     sources: Sources,
+    /// The hashes of the codes that accounts name, at the tip or in an earlier kept state, and whose they are.
+    named: BTreeMap<Hash, Address>,
 }
 
 /// What a repair writes.
@@ -126,6 +133,7 @@ struct Fixes<'a> {
 
 /// Which of the spaces that others follow from are whole, and how many entries of those others there must be.
 struct Sources {
+    values: bool,
     headers: bool,
     receipts: bool,
     diffs: bool,
@@ -148,11 +156,13 @@ impl<'a> Check<'a> {
             horizon: BlockHeight::GENESIS,
             first: BlockHeight::GENESIS,
             sources: Sources {
+                values: true,
                 headers: true,
                 receipts: true,
                 diffs: true,
                 derived: [0; Space::ALL.len()],
             },
+            named: BTreeMap::new(),
         }
     }
 
@@ -162,11 +172,14 @@ impl<'a> Check<'a> {
             self.report.tip = Some(tip);
             let tree = self.check_values(&tip);
             let tree = self.contain(Space::Flat, tree)?.flatten();
+            self.sources.values &= tree.is_some();
             let limits = self.find_limits(&tip);
             self.contain(Space::Meta, limits)?;
             let blocks = self.check_blocks(&tip, tree);
             self.contain(Space::Block, blocks)?;
             self.report.first = self.first;
+            let codes = self.check_codes();
+            self.contain(Space::Code, codes)?;
             self.flush()?;
             let strays = self.check_strays(&tip);
             self.contain(Space::Block, strays)?;

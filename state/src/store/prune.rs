@@ -1,4 +1,4 @@
-//! Pruning: of blocks below the horizon only their headers stay.
+//! Pruning: of blocks below the horizon only their headers stay, and the code of contracts that they brought.
 //!
 //! Invariant: the horizon moves before anything below it goes, in memory as on disk, so whoever asks below it is told so
 //! and never shown what is left. What is to be removed follows from the reverse diff and the receipts of a block, which

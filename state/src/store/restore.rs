@@ -1,8 +1,9 @@
 //! A store that begins with a snapshot.
 //!
 //! Invariant: from the first write on, `meta` says which snapshot is being restored and how many of its chunks are there,
-//! and opening refuses the storage. The last write has the block, removes that record and says at which block the store
-//! begins. The block is attested before that, so a witness never names less than what opens.
+//! and opening refuses the storage. Every code that an account names is there before the last write. That has the block,
+//! removes the record and says at which block the store begins. The block is attested before it, so a witness never names
+//! less than what opens.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use ordlane_primitives::{
@@ -11,7 +12,10 @@ use ordlane_primitives::{
     tree,
 };
 
-use super::{FORMAT_VERSION, Head, StateStore, Tip, history::History, index, keys, recovery};
+use super::{
+    Codes, FORMAT_VERSION, Head, StateStore, Tip, code::put_codes, history::History, index, keys,
+    recovery,
+};
 use crate::{
     BlockMark, Entry, ReverseDiff, Space, StateError, Storage, Witness, WriteBatch,
     snapshot::{Manifest, Snapshot, SnapshotError},
@@ -96,6 +100,13 @@ impl<'a> Restoration<'a> {
         self.storage.write(batch)?;
         self.record = record;
         Ok(())
+    }
+
+    /// Writes codes. Where they are already, since a restore was interrupted, they are the same.
+    pub(crate) fn add_codes(&self, codes: Codes) -> Result<(), StateError> {
+        let mut batch = WriteBatch::new();
+        put_codes(&mut batch, codes);
+        self.storage.write(batch)
     }
 
     /// Makes the snapshot's block the tip.

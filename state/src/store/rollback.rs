@@ -1,7 +1,8 @@
 //! Undoing blocks: from the tip down, by their reverse diffs.
 //!
 //! Invariant: one atomic write undoes one block, so after a crash the store ends at some whole block between the two
-//! ends. What is left is, byte for byte, what was there before the undone blocks; only what was pruned stays away.
+//! ends. What is left is, byte for byte, what was there before the undone blocks; only what was pruned stays away, and only
+//! the code that the undone blocks brought stays here.
 
 use ordlane_primitives::{BlockHeight, codec};
 
@@ -12,7 +13,7 @@ impl StateStore {
     /// Undoes all blocks above a height, which becomes the tip. Returns when that is durable.
     ///
     /// The storage is told first, so what was acknowledged and then undone is never taken for lost. After a crash the store
-    /// opens at this block or at one of those above it.
+    /// opens at this block or at one of those above it. The code of contracts stays, also where only undone blocks had it.
     ///
     /// # Errors
     /// [`StateError::AboveTip`] and [`StateError::Pruned`] for a block that is not there yet or no longer, and nothing

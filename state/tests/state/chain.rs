@@ -2,18 +2,18 @@
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use ordlane_primitives::{
-    Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Event, EventData,
-    Extra, Gas, Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs, Topics,
-    TxId,
+    Account, Address, Amount, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId, Event,
+    EventData, Extra, Gas, Hash, RawKey, Receipt, ReceiptStatus, Receipts, ReturnData, TimestampMs,
+    Topics, TxId,
     batch::Sequential,
     codec::{Bounded, encode},
-    hash::sha256,
+    hash::{code_hash, sha256},
     list::{self, ListKind},
     tree,
 };
 use ordlane_state::{
-    BlockCommit, Change, MemoryStorage, ReverseDiff, Space, StateError, StateStore, Storage, Tip,
-    Tree, hash_changes,
+    BlockCommit, Change, Codes, MemoryStorage, ReverseDiff, Space, StateError, StateStore, Storage,
+    Tip, Tree, hash_changes,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -38,6 +38,8 @@ pub(crate) struct Chain {
     pub(crate) keys: u32,
     /// Whether headers have the roots of their bodies; else those are zero.
     sealed: bool,
+    /// Whether blocks bring codes, which no account names.
+    coded: bool,
 }
 
 impl Chain {
@@ -61,7 +63,14 @@ impl Chain {
             values: BTreeMap::new(),
             keys,
             sealed: false,
+            coded: false,
         }
+    }
+
+    /// The same, and most blocks bring codes.
+    pub(crate) fn with_codes(mut self) -> Self {
+        self.coded = true;
+        self
     }
 
     /// A chain whose headers commit to their bodies, as an engine's do.
@@ -146,7 +155,12 @@ impl Chain {
             diff: ReverseDiff::of(&changes),
             values: self.values.clone(),
         });
+        let codes = match self.coded {
+            true => brought_by(&header),
+            false => Codes::new(),
+        };
         BlockCommit {
+            codes,
             header,
             block_bytes,
             receipts,
@@ -230,6 +244,39 @@ impl Chain {
             provider_count: 0,
             extra: Extra::default(),
         }
+    }
+}
+
+/// The codes that a block brings: none, or some of its own and one that others bring, too.
+fn brought_by(header: &BlockHeader) -> Codes {
+    let count = header.number.0 % 3;
+    let own =
+        (0..count).map(|number| [&header.hash().0[..], &[u8::try_from(number).unwrap()]].concat());
+    let common = (count > 0).then(|| b"common".to_vec());
+    codes(own.chain(common))
+}
+
+/// Codes in their order.
+pub(crate) fn codes(codes: impl IntoIterator<Item = Vec<u8>>) -> Codes {
+    let mut codes: Codes = codes
+        .into_iter()
+        .map(|code| (code_hash(&code), code.into()))
+        .collect();
+    codes.sort();
+    codes
+}
+
+/// The change by which an account comes to be, with a code or without one.
+pub(crate) fn account(number: u8, code: Option<&[u8]>) -> Change {
+    let account = Account {
+        balance: Amount(1),
+        code_hash: code.map(code_hash).unwrap_or_default(),
+        ..Account::default()
+    };
+    Change {
+        key: RawKey::account(&Address::from_bytes([number; 32])),
+        old: None,
+        new: Some(encode(&account)),
     }
 }
 

@@ -262,6 +262,7 @@ fn a_sound_store_has_no_findings_and_all_of_it_is_counted() {
     let expected = [
         CheckStage::Values,
         CheckStage::Blocks,
+        CheckStage::Codes,
         CheckStage::Strays,
         CheckStage::Pages,
     ];

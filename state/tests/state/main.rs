@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod chain;
+mod code;
+mod code_fsck;
+mod code_snapshot;
 mod faulty;
 #[cfg(feature = "fjall")]
 mod folder;

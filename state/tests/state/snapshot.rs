@@ -700,3 +700,15 @@ fn a_restored_store_passes_the_full_check_and_goes_on_doing_so() {
     drop(store);
     sound(&storage);
 }
+
+/// The genesis block's header is there in every restored store, so that of the block below a snapshot's can be.
+#[test]
+fn a_store_restored_at_any_of_the_first_blocks_passes_the_full_check() {
+    for blocks in 1..=3 {
+        let (_, store) = grown(91, blocks);
+        let storage = MemoryStorage::new();
+        restored(&written(&store, MIN_CHUNK_BYTES), &storage).unwrap();
+        let report = StateStore::fsck(&storage, &Sequential, &mut |_| {}).unwrap();
+        assert!(report.is_sound(), "{blocks}: {:?}", report.findings());
+    }
+}

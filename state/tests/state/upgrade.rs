@@ -149,11 +149,30 @@ fn an_unknown_format_is_not_upgraded() {
     assert!(dump(&nothing).values().all(|entries| entries.is_empty()));
 }
 
+/// A copy of a store that an earlier release left.
+#[cfg(feature = "fjall")]
+fn unpacked(name: &str) -> tempfile::TempDir {
+    use std::{fs, path::Path};
+
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name);
+    let folder = tempfile::tempdir().unwrap();
+    for (path, content) in crate::folder::files(&from) {
+        let to = folder.path().join(path.strip_prefix(&from).unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, content).unwrap();
+    }
+    folder
+}
+
 #[cfg(feature = "fjall")]
 mod written_by_format_1 {
-    use std::{collections::BTreeMap, fs, path::Path};
+    use std::{collections::BTreeMap, fs};
 
-    use ordlane_primitives::{Address, Block, BlockHeight, RawKey, Receipts, codec::decode};
+    use ordlane_primitives::{
+        Address, Block, BlockHeight, RawKey, Receipts, codec::decode, hash::code_hash,
+    };
     use ordlane_state::{EventFilter, FjallStorage};
 
     use super::*;
@@ -162,17 +181,6 @@ mod written_by_format_1 {
     /// A chain of 5 blocks with 8 transfers each, of which 8 failed, as the release that wrote format 1 left it.
     const ROOT: &str = "768f2b753710daba20d1f60d6d59071e510290a209b21de34fcb02f2e5de7642";
     const HASH: &str = "a69037aa84d3af3426ba74a37a8c3243ecd8052b12f23ec7d51681b89c2b4268";
-
-    fn unpacked() -> tempfile::TempDir {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/format-1");
-        let folder = tempfile::tempdir().unwrap();
-        for (path, content) in files(&from) {
-            let to = folder.path().join(path.strip_prefix(&from).unwrap());
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::write(to, content).unwrap();
-        }
-        folder
-    }
 
     fn is_the_chain(store: &StateStore) {
         let tip = store.tip().unwrap();
@@ -232,7 +240,7 @@ mod written_by_format_1 {
 
     #[test]
     fn its_folder_is_refused_and_left_alone_until_it_is_upgraded() {
-        let folder = unpacked();
+        let folder = unpacked("format-1");
         let before = files(folder.path());
         let error = FjallStorage::open(folder.path()).unwrap_err();
         assert!(
@@ -253,6 +261,7 @@ mod written_by_format_1 {
         assert_eq!((again.from, again.blocks), (FORMAT_VERSION, 0));
         let store = open_folder(folder.path()).unwrap();
         is_the_chain(&store);
+        assert_eq!(store.code(&code_hash(b"code")).unwrap(), None);
         store.rollback_to(BlockHeight(2)).unwrap();
         drop(store);
         let store = open_folder(folder.path()).unwrap();
@@ -261,7 +270,7 @@ mod written_by_format_1 {
 
     #[test]
     fn its_upgrade_can_be_cut_off_before_the_marker_is_written() {
-        let folder = unpacked();
+        let folder = unpacked("format-1");
         let marker = folder.path().join("ORDLANE");
         let old = fs::read(&marker).unwrap();
         FjallStorage::upgrade(folder.path()).unwrap();
@@ -276,7 +285,7 @@ mod written_by_format_1 {
 
     #[test]
     fn its_upgrade_makes_no_space_that_it_should_have() {
-        let folder = unpacked();
+        let folder = unpacked("format-1");
         fs::remove_dir_all(folder.path().join("fjall/keyspaces/3")).unwrap();
         let error = FjallStorage::upgrade(folder.path()).unwrap_err();
         assert!(matches!(error, StateError::Damaged { .. }), "{error}");
@@ -292,5 +301,153 @@ mod written_by_format_1 {
             assert!(matches!(error, StateError::ForeignFolder { .. }), "{error}");
         }
         assert_eq!(files(folder.path()).len(), 0);
+    }
+}
+
+/// Stores of the present format, but without a space for code: they are given one when they are opened.
+#[cfg(feature = "fjall")]
+mod written_before_there_was_code {
+    use std::fs;
+
+    use ordlane_primitives::batch::Sequential;
+    use ordlane_state::{FjallStorage, SpaceStats};
+
+    use super::*;
+    use crate::{
+        chain::codes,
+        folder::{files, open_folder, open_small},
+    };
+
+    /// A chain of 5 blocks as the release before left it.
+    fn chain() -> Chain {
+        let mut chain = Chain::sealed(96);
+        for _ in 0..5 {
+            chain.next_block();
+        }
+        let root = "0e1b0d73d6dd9c3bff9d7f98338c5c9756566cd9d09da52c598225a299c387eb";
+        assert_eq!(chain.tip().unwrap().state_root.to_string(), root);
+        chain
+    }
+
+    /// The place of the space for code among fjall's.
+    const CODE: &str = "fjall/keyspaces/11";
+
+    fn with_code() -> (tempfile::TempDir, Chain) {
+        let (folder, mut chain) = (unpacked("format-2"), chain());
+        let store = open_folder(folder.path()).unwrap();
+        let mut block = chain.next_block();
+        block.codes = codes([b"code".to_vec()]);
+        store.commit(block).unwrap();
+        (folder, chain)
+    }
+
+    fn is_whole(folder: &tempfile::TempDir, chain: &Chain) {
+        let hash = codes([b"code".to_vec()])[0].0;
+        for _ in 0..2 {
+            let store = open_folder(folder.path()).unwrap();
+            assert_equal(&store, chain);
+            assert_eq!(store.code(&hash).unwrap(), Some(b"code".to_vec()));
+        }
+    }
+
+    fn refused(folder: &tempfile::TempDir) {
+        for _ in 0..2 {
+            let error = FjallStorage::open(folder.path()).unwrap_err();
+            assert!(matches!(error, StateError::Damaged { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn it_opens_and_takes_code() {
+        let folder = unpacked("format-2");
+        assert!(!folder.path().join(CODE).exists());
+        let marker = fs::read(folder.path().join("ORDLANE")).unwrap();
+        assert_equal(&open_folder(folder.path()).unwrap(), &chain());
+        let upgrade = FjallStorage::upgrade(folder.path()).unwrap();
+        assert_eq!((upgrade.from, upgrade.blocks), (FORMAT_VERSION, 0));
+        {
+            let storage = FjallStorage::open(folder.path()).unwrap();
+            let stats = StateStore::stats(&storage).unwrap();
+            let of_code = |stats: &&SpaceStats| stats.space == Space::Code;
+            assert_eq!(stats.spaces.iter().find(of_code).unwrap().entries, 0);
+            let report = StateStore::fsck(&storage, &Sequential, &mut |_| {}).unwrap();
+            assert!(report.is_sound(), "{:?}", report.findings());
+        }
+        assert_eq!(fs::read(folder.path().join("ORDLANE")).unwrap(), marker);
+        let (folder, chain) = with_code();
+        assert!(folder.path().join(CODE).exists());
+        is_whole(&folder, &chain);
+    }
+
+    #[test]
+    fn giving_it_the_space_may_be_cut_off() {
+        let folder = unpacked("format-2");
+        fs::create_dir_all(folder.path().join(CODE).join("tables")).unwrap();
+        assert_equal(&open_folder(folder.path()).unwrap(), &chain());
+        assert_equal(&open_folder(folder.path()).unwrap(), &chain());
+        // All of the folder was made, and fjall does not know of it.
+        let folder = unpacked("format-2");
+        for (path, content) in files(&folder.path().join("fjall/keyspaces/10")) {
+            let name = path.file_name().unwrap();
+            fs::create_dir_all(folder.path().join(CODE)).unwrap();
+            fs::write(folder.path().join(CODE).join(name), content).unwrap();
+        }
+        assert_equal(&open_folder(folder.path()).unwrap(), &chain());
+        assert_equal(&open_folder(folder.path()).unwrap(), &chain());
+    }
+
+    #[test]
+    fn a_space_that_it_had_is_missed() {
+        for number in 1..=10 {
+            for what in [format!("{number}/current"), format!("{number}")] {
+                let folder = unpacked("format-2");
+                let path = folder.path().join("fjall/keyspaces").join(what);
+                if path.is_dir() {
+                    fs::remove_dir_all(&path).unwrap();
+                } else {
+                    fs::remove_file(&path).unwrap();
+                }
+                refused(&folder);
+            }
+        }
+    }
+
+    #[test]
+    fn a_space_for_code_that_was_written_to_is_missed() {
+        for what in ["", "current"] {
+            let (folder, chain) = with_code();
+            is_whole(&folder, &chain);
+            let path = folder.path().join(CODE).join(what);
+            if path.is_dir() {
+                fs::remove_dir_all(&path).unwrap();
+            } else {
+                fs::remove_file(&path).unwrap();
+            }
+            refused(&folder);
+        }
+    }
+
+    #[test]
+    fn a_new_store_lacks_none_of_its_spaces() {
+        let whole = tempfile::tempdir().unwrap();
+        let mut chain = Chain::new(97).with_codes();
+        {
+            let store = open_small(whole.path()).unwrap();
+            for _ in 0..3 {
+                store.commit(chain.next_block()).unwrap();
+            }
+        }
+        let whole_files = files(whole.path());
+        for number in 1..=11 {
+            let folder = tempfile::tempdir().unwrap();
+            for (path, content) in &whole_files {
+                let to = folder.path().join(path.strip_prefix(whole.path()).unwrap());
+                fs::create_dir_all(to.parent().unwrap()).unwrap();
+                fs::write(to, content).unwrap();
+            }
+            let keyspace = folder.path().join(format!("fjall/keyspaces/{number}"));
+            fs::remove_dir_all(keyspace).unwrap();
+            refused(&folder);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
-use ordlane_primitives::{BlockHeight, Hash, batch::Sequential, codec::encode};
+use ordlane_primitives::{BlockHeight, Hash, batch::Sequential, codec::encode, hash::code_hash};
 use ordlane_state::{
     BlockCommit, BlockMark, EventFilter, EventPosition, MemoryStorage, Space, StateError,
     StateStore, Storage, StoreOptions, Visit, Witness, WriteBatch,
@@ -63,7 +63,7 @@ impl Twin {
         let (archive, memory) = empty();
         Self {
             padding_bytes,
-            chain: Chain::new(seed),
+            chain: Chain::new(seed).with_codes(),
             blocks: Vec::new(),
             archive,
             memory,
@@ -146,7 +146,8 @@ impl Twin {
     fn check_entries(&self, storage: &dyn Storage, horizon: BlockHeight) -> Result<(), Wrong> {
         let expected = entries(self.memory.as_ref())?;
         let found = entries(storage)?;
-        for space in Space::ALL {
+        self.check_codes(storage, &found[&Space::Code])?;
+        for space in Space::ALL.into_iter().filter(|space| *space != Space::Code) {
             let (found, expected) = (&found[&space], &expected[&space]);
             for (key, value) in expected {
                 let kept = height_of(space, key).is_none_or(|height| height >= horizon);
@@ -164,6 +165,25 @@ impl Twin {
             same(|| format!("a further entry in {space}"), &foreign, &None)?;
         }
         Ok(())
+    }
+
+    /// Every code that a block brought, and beside those only what undone blocks left.
+    fn check_codes(
+        &self,
+        storage: &dyn Storage,
+        found: &BTreeMap<Vec<u8>, Vec<u8>>,
+    ) -> Result<(), Wrong> {
+        let durable = usize::try_from(next_height(&self.archive)).unwrap();
+        for (hash, code) in self.blocks[..durable].iter().flat_map(|block| &block.codes) {
+            let what = || format!("code {hash}");
+            let code = Some(code.to_vec());
+            same(what, &found.get(&hash.0[..]).cloned(), &code)?;
+            same(what, &storage.get(Space::Code, &hash.0)?, &code)?;
+        }
+        let foreign = found
+            .iter()
+            .find(|(hash, code)| **hash != code_hash(code).0);
+        same(|| "a further entry in code".to_owned(), &foreign, &None)
     }
 
     /// What the store answers, beside what the archive does.
@@ -207,6 +227,9 @@ impl Twin {
             same(what, &store.reverse_diff(height)?, &diff)?;
             let found = store.height_of(&block.header.hash())?;
             same(what, &found, &Some(height))?;
+            for (hash, code) in &block.codes {
+                same(what, &store.code(hash)?.as_deref(), &Some(&**code))?;
+            }
             for receipt in block.receipts.iter() {
                 let expected = self.archive.tx_position(&receipt.tx_id)?;
                 same(what, &store.tx_position(&receipt.tx_id)?, &expected)?;
@@ -256,7 +279,7 @@ fn height_of(space: Space, key: &[u8]) -> Option<BlockHeight> {
         Space::Hist => at(key.len() - 8),
         Space::TxIndex => at(32).map(|inverted| !inverted),
         Space::EventIndex => at(33),
-        Space::Flat | Space::BlockHash | Space::Page | Space::Meta => None,
+        Space::Flat | Space::BlockHash | Space::Page | Space::Meta | Space::Code => None,
     };
     height.map(BlockHeight)
 }

@@ -96,6 +96,7 @@ impl Ours {
             header,
             receipts: Receipts::default(),
             changes,
+            codes: Vec::new(),
             tree: Some(tree),
         })?)
     }

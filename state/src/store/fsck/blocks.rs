@@ -26,8 +26,8 @@ impl Check<'_> {
         let mut expected = Some(tip.block_hash);
         let total = tip.height.0.saturating_add(1);
         // Between the genesis block and the first one of a restored store there is nothing.
-        let base = read_base(self.storage).ok().flatten();
-        let base = base.map_or(0, |base| base.min(self.first).0);
+        let begins = read_base(self.storage).ok().flatten();
+        let base = begins.map_or(0, |base| base.min(self.first).0);
         for height in (0..=tip.height.0).rev().map(BlockHeight) {
             if height != BlockHeight::GENESIS && height.0 < base {
                 expected = None;
@@ -49,7 +49,11 @@ impl Check<'_> {
                 }
                 // It may have turned out to be one that can only be pruned.
                 if height >= self.first {
-                    let below = self.root_below(header.as_ref())?;
+                    // What the block of a snapshot replaced is not known, whatever is below it.
+                    let below = match begins {
+                        Some(begins) if begins == height => None,
+                        _ => self.root_below(header.as_ref())?,
+                    };
                     tree = self.check_diff(height, tree, below)?;
                 }
             } else if let (Some(header), Some(bytes)) = (&header, &bytes) {

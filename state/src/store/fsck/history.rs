@@ -43,6 +43,7 @@ impl Check<'_> {
             Some(Err(_)) => Fault::Undecodable,
             Some(Ok(diff)) => match self.undone(tree.as_ref(), &diff, below)? {
                 Undone::Right(tree) => {
+                    self.name_codes(&diff);
                     for (key, old) in diff.entries() {
                         let (key, value) = version(height, key, old.as_deref());
                         self.compare((Space::Hist, key, Some(value)), height)?;
@@ -63,6 +64,7 @@ impl Check<'_> {
             && let Some(diff) = self.diff_of_versions(height)?
             && let Undone::Right(tree) = self.undone(tree.as_ref(), &diff, below)?
         {
+            self.name_codes(&diff);
             let entry = (Space::Rev, key.to_vec(), Some(codec::encode(&diff)));
             self.rebuildable(entry, Some(height), fault)?;
             return Ok(tree);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ordlane_primitives::{BlockHeight, Hash};
+use ordlane_primitives::{Address, BlockHeight, Hash};
 
 use crate::{Space, Tip};
 
@@ -70,6 +70,11 @@ pub enum Fault {
         /// The hash of the value that is missing.
         value_hash: Hash,
     },
+    /// The code that an account names is missing. Nothing in a store leads to a code, so no repair makes one again.
+    MissingCode {
+        /// Whose account it is; one of them, where several have that code.
+        address: Address,
+    },
     /// The proposer's authorisation of a block does not hold.
     Unauthorised,
     /// The store and the last block that was acknowledged do not agree, or a part of the store cannot be read at all.
@@ -90,6 +95,7 @@ impl Fault {
             Self::Stray => "stray",
             Self::WrongHash { .. } => "wrong_hash",
             Self::MissingLeaf { .. } => "missing_leaf",
+            Self::MissingCode { .. } => "missing_code",
             Self::Unauthorised => "unauthorised",
             Self::Refused { .. } => "refused",
         }
@@ -111,6 +117,10 @@ impl fmt::Display for Fault {
             Self::MissingLeaf { path, value_hash } => write!(
                 f,
                 "the value with hash {value_hash} is missing, of a key at path {path}"
+            ),
+            Self::MissingCode { address } => write!(
+                f,
+                "the code of account {address} is missing, and nothing makes it again"
             ),
             Self::Unauthorised => f.write_str("its proposer's authorisation does not hold"),
             Self::Refused { reason } => f.write_str(reason),
@@ -169,6 +179,8 @@ pub struct CheckReport {
     pub values: u64,
     /// How many blocks were compared, headers included.
     pub blocks: u64,
+    /// How many codes of contracts are right.
+    pub codes: u64,
     /// How many pages of the tree are right.
     pub pages: u64,
     findings: Vec<Finding>,
@@ -229,6 +241,8 @@ pub enum CheckStage {
     Values,
     /// Compares the blocks, from the tip down.
     Blocks,
+    /// Compares the codes with their hashes, and looks for those that accounts name.
+    Codes,
     /// Looks for entries that belong to nothing.
     Strays,
     /// Compares the tree's pages.
@@ -242,6 +256,7 @@ impl CheckStage {
         match self {
             Self::Values => "values",
             Self::Blocks => "blocks",
+            Self::Codes => "codes",
             Self::Strays => "strays",
             Self::Pages => "pages",
         }

@@ -56,6 +56,7 @@ impl Check<'_> {
             found: tree.root(),
         };
         drop(tree);
+        self.sources.values = false;
         let proven = self.proven_leaves(tip)?;
         let wrong = match &proven {
             Some((_, leaves)) => wrong_leaves(leaves, self.sorted_leaves()?),
