@@ -16,10 +16,8 @@ use ordlane_primitives::{
 
 use crate::{
     Bytes, Contracts, Environment, Fault, Host,
-    limits::PAGE_BYTES,
-    transact::{
-        Ended, MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES, Request, Transaction, Way,
-    },
+    limits::{MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES, PAGE_BYTES},
+    transact::{Ended, Request, Transaction, Way},
 };
 
 /// A flag of [`Call::call`]: others may call the caller while the call runs.

@@ -167,7 +167,7 @@ impl WasmContract {
             Ok(_) => Ok(()),
             Err(error) => match error.as_trap_code() {
                 Some(TrapCode::OutOfSystemMemory) => Err(PrepareError::System(error.to_string())),
-                _ => Err(Box::new(InvalidCode::new(Rule::Instantiation, None, None, 0)).into()),
+                _ => Err(Box::new(InvalidCode::new(Rule::Instantiation, 0)).into()),
             },
         }
     }

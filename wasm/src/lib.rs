@@ -44,8 +44,5 @@ pub use contracts::{Contracts, DEFAULT_CACHE_BYTES};
 pub use fault::Fault;
 pub use host::{Bytes, Checkpoint, Host, Interrupt, Slot};
 pub use interpreter::Interpreter;
-pub use transact::{
-    Action, Environment, MAX_CALL_DEPTH, MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES,
-    TransactError, Transacted, transact,
-};
+pub use transact::{Action, Environment, TransactError, Transacted, transact};
 pub use validate::{InvalidCode, Rule, Shape, validate};

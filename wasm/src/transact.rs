@@ -12,16 +12,8 @@ use ordlane_primitives::{
 
 use crate::{
     Bytes, Call, Checkpoint, Contract, Contracts, Entry, Fault, Host, Interrupt, call::World,
+    limits::MAX_CALL_DEPTH,
 };
-
-/// How deep calls may be nested, that of the transaction included.
-pub const MAX_CALL_DEPTH: usize = 16;
-/// How many pages of 64 KiB the memories of one transaction may have at the same time.
-pub const MAX_TRANSACTION_PAGES: u32 = 256;
-/// How many bytes of the reason for a revert are kept.
-pub const MAX_REVERT_BYTES: usize = 1024;
-/// The longest text for whoever debugs a contract, in bytes.
-pub const MAX_DEBUG_BYTES: usize = 1024;
 
 /// What is the same for everything that one transaction calls.
 #[derive(Clone, Copy, Debug)]

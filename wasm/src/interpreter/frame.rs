@@ -11,8 +11,7 @@ use wasmi_core::LimiterError;
 use super::costs::growth_fuel;
 use crate::{
     Call, Fault, Shape,
-    limits::{MAX_PAGES, PAGE_BYTES},
-    transact::MAX_TRANSACTION_PAGES,
+    limits::{MAX_PAGES, MAX_TRANSACTION_PAGES, PAGE_BYTES},
 };
 
 /// The data of a store.

@@ -1,0 +1,278 @@
+//! The sections of a module, one after another.
+
+use wasmparser::{
+    CompositeInnerType, Encoding, Export, ExternalKind, FuncType, FuncValidatorAllocations, Import,
+    MemoryType, Parser, Payload, RefType, TableType, TypeRef, ValType, ValidPayload, Validator,
+};
+
+use super::{
+    FEATURES, Shape,
+    error::{InvalidCode, Rule, within},
+    operators::{check_body, check_value},
+};
+use crate::{abi, limits};
+
+/// What has been seen so far.
+pub(super) struct Pass {
+    validator: Validator,
+    allocations: FuncValidatorAllocations,
+    /// The types of functions; the validator has looked at them before.
+    types: Vec<FuncType>,
+    /// The types of all functions, imported ones first, as far as they are known.
+    functions: Vec<u32>,
+    memory: Option<Shape>,
+    /// The required exports that were found.
+    found: [bool; REQUIRED.len()],
+}
+
+/// What must be exported.
+const REQUIRED: [&str; 4] = [abi::MEMORY, abi::INIT, abi::CALL, abi::MARKER];
+
+impl Pass {
+    pub(super) fn new() -> Self {
+        Self {
+            validator: Validator::new_with_features(FEATURES),
+            allocations: FuncValidatorAllocations::default(),
+            types: Vec::new(),
+            functions: Vec::new(),
+            memory: None,
+            found: [false; REQUIRED.len()],
+        }
+    }
+
+    pub(super) fn run(mut self, code: &[u8]) -> Result<Shape, InvalidCode> {
+        let mut parser = Parser::new(0);
+        parser.set_features(FEATURES);
+        for payload in parser.parse_all(code) {
+            let payload = payload?;
+            // Our limits first: they bound what the validator does.
+            self.before(&payload)?;
+            if let ValidPayload::Func(function, body) = self.validator.payload(&payload)? {
+                let allocations = core::mem::take(&mut self.allocations);
+                self.allocations = check_body(function, &body, allocations)?;
+            }
+        }
+        let end = code.len();
+        for (name, found) in REQUIRED.into_iter().zip(self.found) {
+            if !found {
+                return Err(InvalidCode::new(Rule::MissingExport(name), end));
+            }
+        }
+        self.memory.ok_or_else(|| one_memory(0, end))
+    }
+
+    fn before(&mut self, payload: &Payload<'_>) -> Result<(), InvalidCode> {
+        match payload {
+            Payload::Version {
+                encoding, range, ..
+            } if *encoding != Encoding::Module => {
+                Err(InvalidCode::new(Rule::CoreModule, range.start))
+            }
+            Payload::StartSection { range, .. } => {
+                Err(InvalidCode::new(Rule::NoStart, range.start))
+            }
+            Payload::TypeSection(section) => {
+                let offset = section.range().start;
+                within(Rule::Types, section.count(), limits::MAX_TYPES, offset)?;
+                for group in section.clone() {
+                    for ty in group?.types() {
+                        self.add_type(&ty.composite_type.inner, offset)?;
+                    }
+                }
+                Ok(())
+            }
+            Payload::ImportSection(section) => {
+                let offset = section.range().start;
+                within(
+                    Rule::ImportName,
+                    section.count(),
+                    abi::FUNCTIONS.len(),
+                    offset,
+                )?;
+                let mut imports = section.clone().into_iter_with_offsets();
+                imports.try_for_each(|import| {
+                    let (offset, import) = import?;
+                    self.check_import(&import, offset)
+                })
+            }
+            Payload::FunctionSection(section) => {
+                let offset = section.range().start;
+                within(
+                    Rule::Functions,
+                    section.count(),
+                    limits::MAX_FUNCTIONS,
+                    offset,
+                )?;
+                for ty in section.clone() {
+                    self.functions.push(ty?);
+                }
+                Ok(())
+            }
+            Payload::TableSection(section) => {
+                let offset = section.range().start;
+                within(Rule::Tables, section.count(), 1, offset)?;
+                section
+                    .clone()
+                    .into_iter()
+                    .try_for_each(|table| check_table(&table?.ty, offset))
+            }
+            Payload::MemorySection(section) => {
+                let offset = section.range().start;
+                if section.count() != 1 {
+                    return Err(one_memory(section.count(), offset));
+                }
+                for memory in section.clone() {
+                    self.memory = Some(shape(&memory?, offset)?);
+                }
+                Ok(())
+            }
+            Payload::GlobalSection(section) => {
+                let offset = section.range().start;
+                within(Rule::Globals, section.count(), limits::MAX_GLOBALS, offset)?;
+                section
+                    .clone()
+                    .into_iter()
+                    .try_for_each(|global| check_value(global?.ty.content_type, offset))
+            }
+            Payload::ExportSection(section) => {
+                let offset = section.range().start;
+                within(Rule::Exports, section.count(), limits::MAX_EXPORTS, offset)?;
+                let mut exports = section.clone().into_iter_with_offsets();
+                exports.try_for_each(|export| {
+                    let (offset, export) = export?;
+                    self.check_export(&export, offset)
+                })
+            }
+            Payload::ElementSection(section) => within(
+                Rule::ElementSegments,
+                section.count(),
+                limits::MAX_ELEMENT_SEGMENTS,
+                section.range().start,
+            ),
+            Payload::DataCountSection { count, range } => within(
+                Rule::DataSegments,
+                *count,
+                limits::MAX_DATA_SEGMENTS,
+                range.start,
+            ),
+            Payload::DataSection(section) => within(
+                Rule::DataSegments,
+                section.count(),
+                limits::MAX_DATA_SEGMENTS,
+                section.range().start,
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn add_type(&mut self, ty: &CompositeInnerType, offset: usize) -> Result<(), InvalidCode> {
+        let CompositeInnerType::Func(function) = ty else {
+            return Err(InvalidCode::new(Rule::Types, offset));
+        };
+        let (params, results) = (function.params(), function.results());
+        within(Rule::Params, params.len(), limits::MAX_PARAMS, offset)?;
+        within(Rule::Results, results.len(), limits::MAX_RESULTS, offset)?;
+        let mut values = params.iter().chain(results);
+        values.try_for_each(|value| check_value(*value, offset))?;
+        self.types.push(function.clone());
+        Ok(())
+    }
+
+    fn check_import(&mut self, import: &Import<'_>, offset: usize) -> Result<(), InvalidCode> {
+        let refused = |rule| Err(InvalidCode::new(rule, offset));
+        let TypeRef::Func(ty) = import.ty else {
+            return refused(Rule::ImportModule);
+        };
+        if import.module != abi::MODULE {
+            return refused(Rule::ImportModule);
+        }
+        let Some(expected) = abi::function(import.name) else {
+            return refused(Rule::ImportName);
+        };
+        let is_of = |value: &ValType, ty: &abi::Type| match ty {
+            abi::Type::I32 => *value == ValType::I32,
+            abi::Type::I64 => *value == ValType::I64,
+        };
+        let fits = self.types.get(ty as usize).is_some_and(|ty| {
+            let (params, results) = (ty.params(), ty.results());
+            let expected_results = expected.result.as_slice();
+            params.len() == expected.params.len()
+                && results.len() == expected_results.len()
+                && params
+                    .iter()
+                    .zip(expected.params)
+                    .all(|(v, ty)| is_of(v, ty))
+                && results
+                    .iter()
+                    .zip(expected_results)
+                    .all(|(v, ty)| is_of(v, ty))
+        });
+        self.functions.push(ty);
+        if fits {
+            Ok(())
+        } else {
+            refused(Rule::ImportSignature)
+        }
+    }
+
+    fn check_export(&mut self, export: &Export<'_>, offset: usize) -> Result<(), InvalidCode> {
+        let required = REQUIRED.into_iter().zip(&mut self.found);
+        let Some((name, found)) = required.into_iter().find(|(name, _)| *name == export.name)
+        else {
+            return Ok(());
+        };
+        let is_entry = || {
+            let ty = self.functions.get(export.index as usize);
+            let ty = ty.and_then(|ty| self.types.get(*ty as usize));
+            ty.is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+        };
+        let fits = match (name, export.kind) {
+            (abi::MEMORY, ExternalKind::Memory) => true,
+            (abi::MARKER, ExternalKind::Func | ExternalKind::Global) => true,
+            (abi::INIT | abi::CALL, ExternalKind::Func) => is_entry(),
+            _ => false,
+        };
+        *found = fits;
+        if fits {
+            Ok(())
+        } else {
+            Err(InvalidCode::new(Rule::ExportType(name), offset))
+        }
+    }
+}
+
+fn check_table(table: &TableType, offset: usize) -> Result<(), InvalidCode> {
+    if table.element_type != RefType::FUNCREF {
+        return Err(InvalidCode::new(Rule::References, offset));
+    }
+    let limit = limits::MAX_TABLE_ELEMENTS;
+    within(Rule::TableElements, table.initial, limit, offset)?;
+    // No instruction that passes makes it grow, so what it says of its maximum means nothing.
+    Ok(())
+}
+
+fn shape(memory: &MemoryType, offset: usize) -> Result<Shape, InvalidCode> {
+    let initial = memory.initial;
+    within(
+        Rule::InitialPages,
+        initial,
+        limits::MAX_INITIAL_PAGES,
+        offset,
+    )?;
+    if let Some(maximum) = memory.maximum {
+        within(Rule::MaxPages, maximum, limits::MAX_PAGES, offset)?;
+    }
+    let pages = |pages: u64| u32::try_from(pages).unwrap_or(u32::MAX);
+    Ok(Shape {
+        initial_pages: pages(initial),
+        max_pages: memory.maximum.map(pages),
+    })
+}
+
+fn one_memory(found: u32, offset: usize) -> InvalidCode {
+    InvalidCode {
+        limit: Some(1),
+        found: Some(u64::from(found)),
+        ..InvalidCode::new(Rule::Memories, offset)
+    }
+}

@@ -1,0 +1,74 @@
+//! The code of functions: locals, nesting, and references.
+
+use wasmparser::{
+    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType,
+    WasmModuleResources,
+};
+
+use super::error::{InvalidCode, Rule, within};
+use crate::limits::{MAX_LOCALS, MAX_NESTING};
+
+/// Compares a body with the rules of WebAssembly and with ours. Gives back what can be used for the next one.
+pub(super) fn check_body<R: WasmModuleResources>(
+    function: FuncToValidate<R>,
+    body: &FunctionBody<'_>,
+    allocations: FuncValidatorAllocations,
+) -> Result<FuncValidatorAllocations, InvalidCode> {
+    check_locals(body)?;
+    let mut validator = function.into_validator(allocations);
+    validator.read_locals(&mut body.get_binary_reader())?;
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        let (operator, offset) = operators.read_with_offset()?;
+        check_operator(&operator, offset)?;
+        validator.op(offset, &operator)?;
+        check_nesting(&validator, offset)?;
+    }
+    validator.finish(operators.original_position())?;
+    Ok(validator.into_allocations())
+}
+
+fn check_locals(body: &FunctionBody<'_>) -> Result<(), InvalidCode> {
+    let mut locals = 0_u64;
+    for group in body.get_locals_reader()? {
+        let (count, ty) = group?;
+        let offset = body.range().start;
+        locals = locals.saturating_add(u64::from(count));
+        within(Rule::Locals, locals, MAX_LOCALS, offset)?;
+        check_value(ty, offset)?;
+    }
+    Ok(())
+}
+
+fn check_nesting<R: WasmModuleResources>(
+    validator: &FuncValidator<R>,
+    offset: usize,
+) -> Result<(), InvalidCode> {
+    // The function itself is a block, too.
+    let depth = validator.control_stack_height().saturating_sub(1);
+    within(Rule::Nesting, depth, MAX_NESTING, offset)
+}
+
+/// Refuses what takes references out of the table, or puts other ones in.
+const fn check_operator(operator: &Operator<'_>, offset: usize) -> Result<(), InvalidCode> {
+    match operator {
+        Operator::RefNull { .. }
+        | Operator::RefIsNull
+        | Operator::RefFunc { .. }
+        | Operator::TableGet { .. }
+        | Operator::TableSet { .. }
+        | Operator::TableGrow { .. }
+        | Operator::TableFill { .. }
+        | Operator::TableSize { .. } => Err(InvalidCode::new(Rule::References, offset)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses types other than those of numbers without a point.
+pub(super) const fn check_value(ty: ValType, offset: usize) -> Result<(), InvalidCode> {
+    match ty {
+        ValType::I32 | ValType::I64 => Ok(()),
+        ValType::Ref(_) => Err(InvalidCode::new(Rule::References, offset)),
+        _ => Err(InvalidCode::new(Rule::ValueTypes, offset)),
+    }
+}
