@@ -1,8 +1,8 @@
 //! Stage 2: every check that needs no state, in the order of the specification; signatures come after it.
 
 use ordlane_primitives::{
-    Address, BlockHeight, ChainId, ChainParams, ErrorCode, Gas, GasPrice, GasSchedule, TxId,
-    signature,
+    Address, BlockHeight, ChainId, ChainParams, ErrorCode, Gas, GasPrice, GasSchedule, Transaction,
+    TxId, signature,
 };
 
 use crate::decode::Decoded;
@@ -122,6 +122,13 @@ pub(crate) fn admit(decoded: Decoded, rules: &Rules) -> Result<Admitted, Admissi
     if let Some(index) = auth.keys().iter().position(signature::is_weak_key) {
         return Err(AdmissionError::WeakPublicKey { index });
     }
+    let intrinsic = check_unsigned(&decoded.tx, rules)?;
+    Ok(Admitted { decoded, intrinsic })
+}
+
+/// The checks that say nothing of keys, and the intrinsic gas.
+pub(crate) fn check_unsigned(tx: &Transaction, rules: &Rules) -> Result<Gas, AdmissionError> {
+    let payload = &tx.payload;
     if let Some(valid_until) = payload.valid_until.filter(|last| *last < rules.height) {
         return Err(AdmissionError::TxExpired {
             valid_until,
@@ -134,7 +141,7 @@ pub(crate) fn admit(decoded: Decoded, rules: &Rules) -> Result<Admitted, Admissi
             got: payload.gas_price,
         });
     }
-    let intrinsic = rules.schedule.intrinsic(payload, auth);
+    let intrinsic = rules.schedule.intrinsic(payload, &tx.auth);
     if payload.gas_limit < intrinsic {
         return Err(AdmissionError::GasLimitTooLow {
             intrinsic,
@@ -147,5 +154,5 @@ pub(crate) fn admit(decoded: Decoded, rules: &Rules) -> Result<Admitted, Admissi
             got: payload.gas_limit,
         });
     }
-    Ok(Admitted { decoded, intrinsic })
+    Ok(intrinsic)
 }

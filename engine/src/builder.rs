@@ -11,7 +11,7 @@ use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig, GpuOptions};
 use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
-use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Interpreter};
+use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Interpreter, validate};
 
 use crate::{
     AnyProposer, Engine, EngineError, ProposerSchedule, SystemError,
@@ -301,6 +301,13 @@ fn begin(
     dispatcher: &Dispatcher,
 ) -> Result<(), SystemError> {
     genesis.validate()?;
+    for contract in genesis.contracts() {
+        let address = contract.address;
+        validate(&contract.code).map_err(|source| SystemError::GenesisCode {
+            address,
+            source: Box::new(source),
+        })?;
+    }
     let changes: Vec<Change> = genesis
         .state()
         .into_iter()

@@ -12,6 +12,7 @@ use ordlane_primitives::{
     codec::DecodeError,
 };
 use ordlane_state::StateError;
+use ordlane_wasm::InvalidCode;
 
 use crate::{AdmissionError, InvariantViolation, SignatureError, Stage, TransitionError};
 
@@ -285,6 +286,15 @@ pub enum SystemError {
     /// The genesis breaks a rule.
     #[error("the genesis is not valid")]
     Genesis(#[from] GenesisError),
+    /// The code of a contract of the genesis breaks a rule.
+    #[error("the code of contract {address} of the genesis is refused")]
+    GenesisCode {
+        /// The contract.
+        address: Address,
+        /// Which rule, and where.
+        #[source]
+        source: Box<InvalidCode>,
+    },
     /// What the store holds under a key is not what must be there.
     #[error("the store's {what} cannot be decoded")]
     Corrupt {

@@ -2,7 +2,7 @@
 
 use ordlane_gpu_kernels::Dispatcher;
 use ordlane_primitives::{
-    BlockHeader, BlockHeight, ChainParams, Hash, RawKey, TimestampMs, TxBytes,
+    BlockHeader, BlockHeight, ChainParams, GasSchedule, Hash, RawKey, TimestampMs, TxBytes,
 };
 use ordlane_wasm::Contracts;
 
@@ -55,17 +55,25 @@ pub(crate) fn rules_above(
     state: &ParentState<'_>,
 ) -> Result<Rules, EngineError> {
     let height = execute::height_above(parent)?;
+    let (params, schedule) = params_of(state)?;
+    Ok(Rules {
+        params,
+        schedule,
+        height,
+    })
+}
+
+/// The chain's parameters and the schedule that they name.
+pub(crate) fn params_of(
+    state: &ParentState<'_>,
+) -> Result<(ChainParams, &'static GasSchedule), SystemError> {
     let what = "chain parameters";
     let bytes = state
         .value(&RawKey::params())?
         .ok_or(SystemError::Corrupt { what, source: None })?;
     let params: ChainParams = decoded(what, &bytes)?;
     let schedule = params.schedule().map_err(SystemError::Genesis)?;
-    Ok(Rules {
-        params,
-        schedule,
-        height,
-    })
+    Ok((params, schedule))
 }
 
 impl Workers<'_> {

@@ -19,4 +19,5 @@ mod verify;
 
 pub use error::WitnessError;
 pub use make::MAX_ROLLED_BACK_BLOCKS;
+pub(crate) use source::Recording;
 pub use verify::{VerifiedBlock, verify_witness, verify_witness_with};

@@ -25,6 +25,7 @@
 
 pub mod abi;
 pub mod limits;
+pub mod native;
 
 mod cache;
 mod call;

@@ -12,7 +12,7 @@ use super::WitnessError;
 use crate::{SystemError, execute::RawState};
 
 /// Keys with their values, or none for those that are absent.
-pub(super) type Values = BTreeMap<RawKey, Option<Vec<u8>>>;
+pub(crate) type Values = BTreeMap<RawKey, Option<Vec<u8>>>;
 
 /// The state below a durable block: the store, with that block and all above it undone.
 #[derive(Debug)]
@@ -123,28 +123,28 @@ impl RawState for WitnessState<'_> {
 
 /// What was asked for, and the answers.
 #[derive(Debug, Default)]
-pub(super) struct Read {
-    pub(super) values: Values,
+pub(crate) struct Read {
+    pub(crate) values: Values,
     /// Only those that are there: whoever asks for another one goes no further.
-    pub(super) codes: BTreeMap<Hash, Arc<[u8]>>,
+    pub(crate) codes: BTreeMap<Hash, Arc<[u8]>>,
 }
 
 /// Remembers what is asked for, and the answers.
 #[derive(Debug)]
-pub(super) struct Recording<'a> {
+pub(crate) struct Recording<'a> {
     below: &'a dyn RawState,
     read: Mutex<Read>,
 }
 
 impl<'a> Recording<'a> {
-    pub(super) fn new(below: &'a dyn RawState) -> Self {
+    pub(crate) fn new(below: &'a dyn RawState) -> Self {
         Self {
             below,
             read: Mutex::default(),
         }
     }
 
-    pub(super) fn into_read(self) -> Read {
+    pub(crate) fn into_read(self) -> Read {
         self.read
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)

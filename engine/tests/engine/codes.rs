@@ -11,14 +11,17 @@ use ordlane::{
     state::{MemoryStorage, StateStore, Storage, snapshot},
     verify_witness,
 };
-use ordlane_testkit::workload::{Distribution, GeneratedBlock, Workload};
+use ordlane_testkit::{
+    guests,
+    workload::{Distribution, GeneratedBlock, Workload},
+};
 
 use crate::support::{context, generator, workload};
 
-/// The smallest module.
-const MODULE: &[u8] = b"\0asm\x01\0\0\0";
-/// The same with a section that says nothing.
-const ANOTHER: &[u8] = b"\0asm\x01\0\0\0\0\x02\x01a";
+/// A contract.
+const MODULE: &[u8] = guests::TOKEN;
+/// Another one.
+const ANOTHER: &[u8] = guests::NFT;
 
 fn address(number: u8) -> Address {
     Address::from_bytes([number; 32])
