@@ -207,6 +207,20 @@ pub enum BlockError {
         /// Why.
         source: Box<ValidationError>,
     },
+    /// A transaction brings what the block leaves behind above its limit.
+    #[error(
+        "transaction {index} brings the block's {what} to {bytes} bytes, at most {limit} are allowed"
+    )]
+    TooMuchOutput {
+        /// The transaction's position.
+        index: usize,
+        /// Receipts, or what is written to storage.
+        what: &'static str,
+        /// How much there would be.
+        bytes: u64,
+        /// How much is allowed.
+        limit: u64,
+    },
     /// A transaction brings the gas above the block's limit.
     #[error(
         "transaction {index} brings the block's gas to {gas_used}, at most {limit} are allowed"
@@ -256,7 +270,7 @@ impl BlockError {
             Self::NoHeight { .. } => ErrorCode::NoHeight,
             Self::Header { .. } => ErrorCode::HeaderMismatch,
             Self::TooManyTransactions { .. } => ErrorCode::TooManyTransactions,
-            Self::TooManyBytes { .. } => ErrorCode::TooManyBytes,
+            Self::TooManyBytes { .. } | Self::TooMuchOutput { .. } => ErrorCode::TooManyBytes,
             Self::InvalidTransaction { source, .. } => source.code(),
             Self::GasLimit { .. } => ErrorCode::BlockGasLimit,
             Self::Invariant(_) => ErrorCode::StateInvariantViolation,

@@ -8,6 +8,7 @@ mod collect;
 mod contract;
 mod field;
 mod journal;
+mod output;
 mod runtime_error;
 mod transition;
 
@@ -110,7 +111,7 @@ impl Runner {
         on_invalid: OnInvalid,
     ) -> Result<Ran, EngineError> {
         let _span = tracing::debug_span!("execute").entered();
-        let mut collector = Collector::new(txs, rules, on_invalid);
+        let mut collector = Collector::new(parent, txs, rules, on_invalid);
         let mut tracer = self.traces.then(Tracer::start);
         let mut options = Options::default();
         options.trace = tracer.as_mut().map(|tracer| &mut tracer.0);
@@ -134,7 +135,7 @@ impl Runner {
         }
         match outcome {
             Ok(_) => {
-                let ran = collector.finish(parent)?;
+                let ran = collector.finish()?;
                 meters::refused(ran.invalid.iter().map(|(_, error)| error));
                 let trace = tracer.map(|tracer| tracer.finish(txs));
                 Ok(Ran { trace, ..ran })

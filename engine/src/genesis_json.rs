@@ -4,10 +4,11 @@
 //! and the stated supply must be the sum of the balances. Source: seed specification, section 9.
 
 use ordlane_primitives::{
-    Address, Amount, ChainId, ChainParams, Gas, GasPrice, Genesis, GenesisAccount, GenesisError,
-    TimestampMs,
+    Address, Amount, ChainId, ChainParams, Code, Gas, GasPrice, Genesis, GenesisAccount,
+    GenesisContract, GenesisError, GenesisSlot, TimestampMs,
+    codec::{Bounded, BoundedBytes, DecodeCause},
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use self::form::{Decimal, Object, Rule};
 
@@ -40,11 +41,27 @@ pub enum GenesisJsonError {
         #[source]
         source: <Address as core::str::FromStr>::Err,
     },
-    /// The document has contracts, and this release has none.
-    #[error("{count} contracts are listed, this release has none")]
-    Contracts {
-        /// How many there are.
-        count: usize,
+    /// The address, the code or the storage of a contract is not in hex digits.
+    #[error("the {field} of contract number {position} is not in hex digits")]
+    Contract {
+        /// The contract's position in the list, from 0.
+        position: usize,
+        /// Which part of it.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: hex::FromHexError,
+    },
+    /// The code or the storage of a contract is above its limit.
+    #[error("the {field} of contract number {position} is too large")]
+    ContractSize {
+        /// The contract's position in the list, from 0.
+        position: usize,
+        /// Which part of it.
+        field: &'static str,
+        /// By how much.
+        #[source]
+        source: DecodeCause,
     },
     /// The document says well what cannot be.
     #[error("no chain can begin like this")]
@@ -66,8 +83,8 @@ struct GenesisJson {
     timestamp_ms: Decimal<u64>,
     total_supply: Decimal<u128>,
     accounts: Vec<Object<AccountJson>>,
-    #[serde(default, skip_serializing)]
-    contracts: Vec<IgnoredAny>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    contracts: Vec<Object<ContractJson>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,6 +108,23 @@ struct AccountJson {
     balance: Decimal<u128>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContractJson {
+    address: String,
+    balance: Decimal<u128>,
+    code: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    storage: Vec<Object<SlotJson>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlotJson {
+    key: String,
+    value: String,
+}
+
 /// A genesis from a JSON document.
 ///
 /// # Errors
@@ -112,12 +146,13 @@ pub fn genesis_from_json(bytes: &[u8]) -> Result<Genesis, GenesisJsonError> {
             })
         })
         .collect::<Result<Vec<_>, GenesisJsonError>>()?;
-    if !document.contracts.is_empty() {
-        let count = document.contracts.len();
-        return Err(GenesisJsonError::Contracts { count });
-    }
+    let contracts = document.contracts.into_iter().enumerate();
+    let contracts = contracts
+        .map(|(position, Object(contract))| contract.into_contract(position))
+        .collect::<Result<Vec<_>, GenesisJsonError>>()?;
     let params = document.params.0.into();
-    let genesis = Genesis::new(params, TimestampMs(document.timestamp_ms.0), accounts)?;
+    let genesis = Genesis::new(params, TimestampMs(document.timestamp_ms.0), accounts)?
+        .with_contracts(contracts)?;
     let (stated, sum) = (Amount(document.total_supply.0), genesis.total_supply()?);
     if stated != sum {
         return Err(GenesisJsonError::WrongSupply { stated, sum });
@@ -143,7 +178,7 @@ pub fn genesis_to_json(genesis: &Genesis) -> Result<String, GenesisJsonError> {
         timestamp_ms: Decimal(genesis.timestamp_ms().0),
         total_supply: Decimal(genesis.total_supply()?.0),
         accounts: genesis.accounts().iter().map(account).collect(),
-        contracts: Vec::new(),
+        contracts: genesis.contracts().iter().map(ContractJson::of).collect(),
     };
     let mut text = serde_json::to_string_pretty(&document).map_err(GenesisJsonError::Schema)?;
     text.push('\n');
@@ -151,6 +186,57 @@ pub fn genesis_to_json(genesis: &Genesis) -> Result<String, GenesisJsonError> {
         return Err(GenesisJsonError::TooLarge { bytes: text.len() });
     }
     Ok(text)
+}
+
+impl ContractJson {
+    fn of(contract: &GenesisContract) -> Object<Self> {
+        let slot = |slot: &GenesisSlot| {
+            Object(SlotJson {
+                key: hex::encode(&*slot.key),
+                value: hex::encode(&*slot.value),
+            })
+        };
+        Object(Self {
+            address: contract.address.to_string(),
+            balance: Decimal(contract.balance.0),
+            code: hex::encode(&*contract.code),
+            storage: contract.storage.iter().map(slot).collect(),
+        })
+    }
+
+    fn into_contract(self, position: usize) -> Result<GenesisContract, GenesisJsonError> {
+        let not_hex = |field| {
+            move |source| GenesisJsonError::Contract {
+                position,
+                field,
+                source,
+            }
+        };
+        let too_large = |field| {
+            move |source| GenesisJsonError::ContractSize {
+                position,
+                field,
+                source,
+            }
+        };
+        let slot = |Object(slot): Object<SlotJson>| {
+            let key = hex::decode(slot.key).map_err(not_hex("storage"))?;
+            let value = hex::decode(slot.value).map_err(not_hex("storage"))?;
+            Ok(GenesisSlot {
+                key: BoundedBytes::new(key).map_err(too_large("storage"))?,
+                value: BoundedBytes::new(value).map_err(too_large("storage"))?,
+            })
+        };
+        let slots = self.storage.into_iter().map(slot);
+        let slots = slots.collect::<Result<Vec<_>, GenesisJsonError>>()?;
+        let code = hex::decode(self.code).map_err(not_hex("code"))?;
+        Ok(GenesisContract {
+            address: self.address.parse().map_err(not_hex("address"))?,
+            balance: Amount(self.balance.0),
+            code: Code::new(code).map_err(too_large("code"))?,
+            storage: Bounded::new(slots).map_err(too_large("storage"))?,
+        })
+    }
 }
 
 impl From<ParamsJson> for ChainParams {

@@ -37,6 +37,9 @@ pub const MAX_CONTRACT_INPUT_BYTES: usize = 64 * 1024;
 pub const MAX_GENESIS_CONTRACTS: usize = 64 * 1024;
 /// Most storage slots of one contract of a genesis.
 pub const MAX_GENESIS_SLOTS: usize = 16 * 1024 * 1024;
+/// What the slots of storage that one block writes may have of bytes (1 GiB): each write its key and its new value, and the
+/// first write of a slot in the block the old value, too.
+pub const MAX_BLOCK_STATE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Largest contract storage key in bytes.
 pub const MAX_STORAGE_KEY_BYTES: usize = 128;
 /// Largest value in the state in bytes.

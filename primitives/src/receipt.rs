@@ -115,6 +115,24 @@ pub struct Receipt {
     pub return_data: ReturnData,
 }
 
+impl Receipt {
+    /// The length of its encoding in bytes.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        let of_event = |event: &Event| {
+            let topics = event.topics.len().saturating_mul(32);
+            (32_usize + 4 + 4)
+                .saturating_add(topics)
+                .saturating_add(event.data.len())
+        };
+        let events = self.events.iter().map(of_event);
+        events.fold(
+            Self::MIN_BYTES.saturating_add(self.return_data.len()),
+            usize::saturating_add,
+        )
+    }
+}
+
 /// The receipts of a block, in order.
 pub type Receipts = Bounded<Receipt, MAX_BLOCK_TXS>;
 
@@ -130,4 +148,26 @@ impl Canonical for Receipt {
     const MAX_BYTES: usize = Self::MIN_BYTES
         + MAX_RETURN_DATA_BYTES
         + MAX_RECEIPT_EVENTS * (32 + 4 + 32 * MAX_EVENT_TOPICS + 4 + MAX_EVENT_DATA_BYTES);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode;
+
+    #[test]
+    fn the_length_of_an_encoding_is_known_without_it() {
+        let transfer = Event::transfer(Address::ZERO, Address::ZERO, Amount(1));
+        for (events, returned) in [(0, 0), (1, 0), (2, 5)] {
+            let receipt = Receipt {
+                tx_id: Hash::ZERO,
+                status: ReceiptStatus::Success,
+                gas_used: Gas(1),
+                fee: Amount(2),
+                events: Bounded::new(vec![transfer.clone(); events]).unwrap(),
+                return_data: ReturnData::new(vec![1; returned]).unwrap(),
+            };
+            assert_eq!(receipt.encoded_len(), encode(&receipt).len());
+        }
+    }
 }

@@ -11,7 +11,12 @@ use ordlane_primitives::{Account, Address, Amount, ChainParams, Gas, Hash, TxByt
 use ordlane_scheduler::{Flow, Sink, TxIndex};
 use ordlane_wasm::Bytes;
 
-use super::{Field, FieldValue, Outcome, ParentState, Ran, field::SlotKey, transition::Included};
+use super::{
+    Field, FieldValue, Outcome, ParentState, Ran,
+    field::SlotKey,
+    output::{Output, TooMuch},
+    transition::Included,
+};
 use crate::{
     BlockError, SystemError, ValidationError, admit::Rules, executed::Failure, verify::Verified,
 };
@@ -53,6 +58,7 @@ pub enum Refusal {
 /// The scheduler's sink.
 #[derive(Debug)]
 pub(crate) struct Collector<'a> {
+    parent: &'a ParentState<'a>,
     txs: &'a [Verified],
     params: &'a ChainParams,
     on_invalid: OnInvalid,
@@ -61,12 +67,20 @@ pub(crate) struct Collector<'a> {
     fields: HashMap<Field, Option<FieldValue>, RandomState>,
     /// What the included transactions take of the block's bytes.
     bytes: u64,
+    /// What they leave behind.
+    output: Output,
     refused: Option<BlockError>,
 }
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(txs: &'a [Verified], rules: &'a Rules, on_invalid: OnInvalid) -> Self {
+    pub(crate) fn new(
+        parent: &'a ParentState<'a>,
+        txs: &'a [Verified],
+        rules: &'a Rules,
+        on_invalid: OnInvalid,
+    ) -> Self {
         Self {
+            parent,
             txs,
             params: &rules.params,
             on_invalid,
@@ -83,6 +97,7 @@ impl<'a> Collector<'a> {
             },
             fields: HashMap::default(),
             bytes: 0,
+            output: Output::default(),
             refused: None,
         }
     }
@@ -93,11 +108,11 @@ impl<'a> Collector<'a> {
     }
 
     /// What was collected. Fields that nobody wrote are what they were in the parent's state.
-    pub(crate) fn finish(mut self, parent: &ParentState<'_>) -> Result<Ran, SystemError> {
+    pub(crate) fn finish(mut self) -> Result<Ran, SystemError> {
         let writes = &mut self.ran.writes;
         // Each field stands in it once, so the order in which they are put into their accounts means nothing.
         let mut fields = self.fields.into_iter();
-        fields.try_for_each(|(field, value)| writes.put(field, value, parent))?;
+        fields.try_for_each(|(field, value)| writes.put(field, value, self.parent))?;
         Ok(self.ran)
     }
 
@@ -125,6 +140,24 @@ impl<'a> Collector<'a> {
         }
     }
 
+    fn leaves_too_much(&mut self, index: usize, too_much: TooMuch) -> Flow {
+        match self.on_invalid {
+            OnInvalid::LeaveOut => {
+                self.ran.cut_at = Some(index);
+                Flow::CutBefore
+            }
+            OnInvalid::Refuse => {
+                let TooMuch { what, bytes, limit } = too_much;
+                self.refuse(BlockError::TooMuchOutput {
+                    index,
+                    what,
+                    bytes,
+                    limit,
+                })
+            }
+        }
+    }
+
     fn include(
         &mut self,
         index: usize,
@@ -148,6 +181,13 @@ impl<'a> Collector<'a> {
         else {
             return self.does_not_fit(index, gas_used);
         };
+        match self
+            .output
+            .with(&receipt, writes, &self.fields, self.parent)
+        {
+            Ok(output) => self.output = output,
+            Err(too_much) => return self.leaves_too_much(index, too_much),
+        }
         self.bytes = bytes;
         self.ran.gas_used = gas_used;
         self.ran.fees = fees;

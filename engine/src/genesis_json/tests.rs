@@ -174,9 +174,44 @@ fn accounts_are_refused_by_address_and_addresses_by_position() {
 }
 
 #[test]
-fn contracts_are_none_and_fee_rules_are_named() {
-    let error = with("\"contracts\": []", "\"contracts\": [{}, 1]").unwrap_err();
-    assert!(matches!(error, GenesisJsonError::Contracts { count: 2 }));
+fn contracts_are_read_and_written_and_what_is_wrong_with_one_is_named() {
+    let contract = |code: &str, key: &str| {
+        let address = "33".repeat(32);
+        with(
+            "\"contracts\": []",
+            &format!(
+                r#""contracts": [{{"address": "{address}", "balance": "0", "code": "{code}",
+                "storage": [{{"key": "{key}", "value": ""}}]}}]"#
+            ),
+        )
+    };
+    let genesis = contract("0061736d", "01ff").unwrap();
+    assert_eq!(&*genesis.contracts()[0].code, b"\0asm");
+    assert_eq!(&*genesis.contracts()[0].storage[0].key, [1, 255]);
+    let text = genesis_to_json(&genesis).unwrap();
+    assert_eq!(genesis_from_json(text.as_bytes()).unwrap(), genesis);
+
+    let field_of = |error| match error {
+        GenesisJsonError::Contract {
+            position: 0, field, ..
+        } => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field_of(contract("0", "").unwrap_err()), "code");
+    assert_eq!(field_of(contract("", "0g").unwrap_err()), "storage");
+    assert!(matches!(
+        contract("", &"00".repeat(129)).unwrap_err(),
+        GenesisJsonError::ContractSize {
+            position: 0,
+            field: "storage",
+            ..
+        }
+    ));
+    schema(with("\"contracts\": []", "\"contracts\": [1]"));
+}
+
+#[test]
+fn fee_rules_are_named() {
     let burning = with("\"pay_proposer\"", "\"burn\"").unwrap();
     let text = genesis_to_json(&burning).unwrap();
     assert_eq!(genesis_from_json(text.as_bytes()).unwrap(), burning);
