@@ -21,7 +21,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use ordlane::primitives::Address;
-use ordlane_testkit::workload::{Distribution, Exponent, Share, Workload};
+use ordlane_testkit::workload::{ContractLoad, Distribution, Exponent, Share, Workload};
 use serde::Serialize;
 
 use self::{
@@ -94,6 +94,8 @@ pub(crate) enum Load {
     /// All that works, mixed: policies of many keys, memos, busy senders and receivers, edges; and a fork above the last
     /// block, of which the longer side wins
     Full,
+    /// Calls and deployments of contracts: a token, an exchange, mints, calls through three contracts, computations
+    Contracts,
 }
 
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
@@ -185,8 +187,14 @@ fn workload(args: &Args) -> anyhow::Result<Workload> {
             ..Workload::default()
         },
         (Load::Full, None) => Workload::full(),
-        (Load::Full, Some(_)) => bail!(
-            "the full workload chooses its accounts itself (hint: leave out --zipf or --workload)"
+        (Load::Contracts, None) => Workload {
+            distribution: Distribution::Contracts(ContractLoad::Mixed),
+            failing: Share::per_million(FAILING_PER_MILLION),
+            proposer_among_senders: true,
+            ..Workload::default()
+        },
+        (Load::Full | Load::Contracts, Some(_)) => bail!(
+            "this workload chooses its accounts itself (hint: leave out --zipf or --workload)"
         ),
     };
     Ok(Workload {

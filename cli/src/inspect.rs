@@ -163,17 +163,20 @@ fn block(engine: &Engine, height: BlockHeight) -> anyhow::Result<Value> {
 
 fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
     let payload = &record.transaction.payload;
-    let (kind, to, amount) = match &payload.kind {
-        TxKind::Transfer { to, amount } => {
-            ("Transfer", Some(to.to_string()), Some(amount.to_string()))
-        }
-        _ => ("other", None, None),
+    let kind = payload.kind.name();
+    let (to, amount) = match &payload.kind {
+        TxKind::Transfer { to, amount } => (Some(to.to_string()), Some(amount.to_string())),
+        TxKind::Call {
+            contract, value, ..
+        } => (Some(contract.to_string()), Some(value.to_string())),
+        _ => (None, None),
     };
     let Receipt {
         status,
         gas_used,
         fee,
         events,
+        return_data,
         ..
     } = &record.receipt;
     let status = match status {
@@ -196,6 +199,7 @@ fn transaction(id: &TxId, record: &TransactionRecord) -> Value {
         "gas_price": payload.gas_price.0,
         "fee": fee.to_string(),
         "events": events.len(),
+        "return_data": hex::encode(&**return_data),
     })
 }
 

@@ -99,7 +99,8 @@ fn put_section(module: &mut Vec<u8>, id: u8, bytes: &[u8]) {
 /// LEB128, as WebAssembly has it.
 fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
     loop {
-        let low = length as u8 & 0x7f;
+        let [low, ..] = length.to_le_bytes();
+        let low = low & 0x7f;
         length >>= 7;
         if length == 0 {
             bytes.push(low);

@@ -143,7 +143,7 @@ impl TraceFile {
         self.blocks += 1;
         self.counts.add(block.counts);
         for hot in hottest {
-            match self.hot.entry(hot.field) {
+            match self.hot.entry(hot.field.clone()) {
                 Entry::Occupied(mut entry) => entry.get_mut().add(&hot),
                 Entry::Vacant(entry) => {
                     entry.insert(HotKey::of(&hot));
@@ -260,9 +260,9 @@ fn transaction(traced: &TransactionTrace) -> TransactionJson {
     TransactionJson {
         index: traced.position,
         runs: traced.runs,
-        conflict: traced.conflict.map(|field| field.to_string()),
+        conflict: traced.conflict.as_ref().map(|field| field.to_string()),
         waits: traced.waits,
-        waited_on: traced.waited_on.map(|field| field.to_string()),
+        waited_on: traced.waited_on.as_ref().map(|field| field.to_string()),
         committed_at_ns: traced.committed_at.as_nanos(),
     }
 }

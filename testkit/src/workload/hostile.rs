@@ -317,7 +317,7 @@ impl Generator {
                 code = ErrorCode::UnsupportedVersion;
             }
             BadForm::ReservedKind => {
-                bytes[kind_at] = pick(&mut self.rng, &[1, 2, 3, 4, 5, 6, 7, 8]);
+                bytes[kind_at] = pick(&mut self.rng, &[1, 2, 3, 6, 7, 8]);
                 code = ErrorCode::UnsupportedKind;
             }
             BadForm::UnknownKind => bytes[kind_at] = pick(&mut self.rng, &[9, 0x7f, 0xff]),

@@ -51,7 +51,7 @@ fn storage_get(
     cap: u32,
 ) -> Result<i32, Error> {
     in_call(wasm, |memory, call| {
-        let _room = room(memory, call, out, cap)?;
+        room(memory, call, out, cap)?;
         let key = bytes(memory, call, key, key_len)?;
         let value = call.storage_get(key, cap as usize)?;
         match value {
@@ -88,7 +88,7 @@ fn input_len(wasm: Wasm<'_, '_, '_>) -> Result<i32, Error> {
 
 fn input_copy(wasm: Wasm<'_, '_, '_>, out: u32, cap: u32) -> Result<i32, Error> {
     in_call(wasm, |memory, call| {
-        let _room = room(memory, call, out, cap)?;
+        room(memory, call, out, cap)?;
         let input = call.input_copy(cap as usize)?;
         put_some(memory, call, out, cap, input)
     })
@@ -115,7 +115,7 @@ fn returndata_len(wasm: Wasm<'_, '_, '_>) -> Result<i32, Error> {
 
 fn returndata_copy(wasm: Wasm<'_, '_, '_>, out: u32, cap: u32) -> Result<i32, Error> {
     in_call(wasm, |memory, call| {
-        let _room = room(memory, call, out, cap)?;
+        room(memory, call, out, cap)?;
         let returned = call.returndata_copy(cap as usize)?;
         copy_some(memory, out, cap, returned).ok_or(OUT_OF_BOUNDS)
     })
@@ -266,7 +266,7 @@ fn deploy(
     out: u32,
 ) -> Result<i32, Error> {
     in_call(wasm, |memory, call| {
-        let _room = room(memory, call, out, 32)?;
+        room(memory, call, out, 32)?;
         let code = bytes(memory, call, code, code_len)?;
         let init = bytes(memory, call, init, init_len)?;
         let salt = array(memory, call, salt)?;

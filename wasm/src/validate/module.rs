@@ -1,8 +1,10 @@
 //! The sections of a module, one after another.
 
 use wasmparser::{
-    CompositeInnerType, Encoding, Export, ExternalKind, FuncType, FuncValidatorAllocations, Import,
-    MemoryType, Parser, Payload, RefType, TableType, TypeRef, ValType, ValidPayload, Validator,
+    CompositeInnerType, Encoding, Export, ExportSectionReader, ExternalKind, FromReader, FuncType,
+    FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, Import,
+    ImportSectionReader, MemorySectionReader, MemoryType, Parser, Payload, RefType, SectionLimited,
+    TableSectionReader, TableType, TypeRef, TypeSectionReader, ValType, ValidPayload, Validator,
 };
 
 use super::{
@@ -71,98 +73,76 @@ impl Pass {
             Payload::StartSection { range, .. } => {
                 Err(InvalidCode::new(Rule::NoStart, range.start))
             }
-            Payload::TypeSection(section) => {
-                let offset = section.range().start;
-                within(Rule::Types, section.count(), limits::MAX_TYPES, offset)?;
-                for group in section.clone() {
-                    for ty in group?.types() {
-                        self.add_type(&ty.composite_type.inner, offset)?;
-                    }
-                }
-                Ok(())
+            Payload::TypeSection(section) => self.add_types(section),
+            Payload::ImportSection(section) => self.check_imports(section),
+            Payload::FunctionSection(section) => self.add_functions(section),
+            Payload::TableSection(section) => check_tables(section),
+            Payload::MemorySection(section) => self.add_memory(section),
+            Payload::GlobalSection(section) => check_globals(section),
+            Payload::ExportSection(section) => self.check_exports(section),
+            Payload::ElementSection(section) => {
+                counted(Rule::ElementSegments, section, limits::MAX_ELEMENT_SEGMENTS)
             }
-            Payload::ImportSection(section) => {
-                let offset = section.range().start;
-                within(
-                    Rule::ImportName,
-                    section.count(),
-                    abi::FUNCTIONS.len(),
-                    offset,
-                )?;
-                let mut imports = section.clone().into_iter_with_offsets();
-                imports.try_for_each(|import| {
-                    let (offset, import) = import?;
-                    self.check_import(&import, offset)
-                })
+            Payload::DataSection(section) => {
+                counted(Rule::DataSegments, section, limits::MAX_DATA_SEGMENTS)
             }
-            Payload::FunctionSection(section) => {
-                let offset = section.range().start;
-                within(
-                    Rule::Functions,
-                    section.count(),
-                    limits::MAX_FUNCTIONS,
-                    offset,
-                )?;
-                for ty in section.clone() {
-                    self.functions.push(ty?);
-                }
-                Ok(())
-            }
-            Payload::TableSection(section) => {
-                let offset = section.range().start;
-                within(Rule::Tables, section.count(), 1, offset)?;
-                section
-                    .clone()
-                    .into_iter()
-                    .try_for_each(|table| check_table(&table?.ty, offset))
-            }
-            Payload::MemorySection(section) => {
-                let offset = section.range().start;
-                if section.count() != 1 {
-                    return Err(one_memory(section.count(), offset));
-                }
-                for memory in section.clone() {
-                    self.memory = Some(shape(&memory?, offset)?);
-                }
-                Ok(())
-            }
-            Payload::GlobalSection(section) => {
-                let offset = section.range().start;
-                within(Rule::Globals, section.count(), limits::MAX_GLOBALS, offset)?;
-                section
-                    .clone()
-                    .into_iter()
-                    .try_for_each(|global| check_value(global?.ty.content_type, offset))
-            }
-            Payload::ExportSection(section) => {
-                let offset = section.range().start;
-                within(Rule::Exports, section.count(), limits::MAX_EXPORTS, offset)?;
-                let mut exports = section.clone().into_iter_with_offsets();
-                exports.try_for_each(|export| {
-                    let (offset, export) = export?;
-                    self.check_export(&export, offset)
-                })
-            }
-            Payload::ElementSection(section) => within(
-                Rule::ElementSegments,
-                section.count(),
-                limits::MAX_ELEMENT_SEGMENTS,
-                section.range().start,
-            ),
             Payload::DataCountSection { count, range } => within(
                 Rule::DataSegments,
                 *count,
                 limits::MAX_DATA_SEGMENTS,
                 range.start,
             ),
-            Payload::DataSection(section) => within(
-                Rule::DataSegments,
-                section.count(),
-                limits::MAX_DATA_SEGMENTS,
-                section.range().start,
-            ),
             _ => Ok(()),
         }
+    }
+
+    fn add_types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), InvalidCode> {
+        counted(Rule::Types, section, limits::MAX_TYPES)?;
+        let offset = section.range().start;
+        for group in section.clone() {
+            for ty in group?.types() {
+                self.add_type(&ty.composite_type.inner, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_imports(&mut self, section: &ImportSectionReader<'_>) -> Result<(), InvalidCode> {
+        // Nobody needs a function twice.
+        counted(Rule::ImportName, section, abi::FUNCTIONS.len())?;
+        for import in section.clone().into_iter_with_offsets() {
+            let (offset, import) = import?;
+            self.check_import(&import, offset)?;
+        }
+        Ok(())
+    }
+
+    fn add_functions(&mut self, section: &FunctionSectionReader<'_>) -> Result<(), InvalidCode> {
+        counted(Rule::Functions, section, limits::MAX_FUNCTIONS)?;
+        for ty in section.clone() {
+            self.functions.push(ty?);
+        }
+        Ok(())
+    }
+
+    fn add_memory(&mut self, section: &MemorySectionReader<'_>) -> Result<(), InvalidCode> {
+        let offset = section.range().start;
+        if section.count() != 1 {
+            return Err(one_memory(section.count(), offset));
+        }
+        for memory in section.clone() {
+            self.memory = Some(shape(&memory?, offset)?);
+        }
+        Ok(())
+    }
+
+    fn check_exports(&mut self, section: &ExportSectionReader<'_>) -> Result<(), InvalidCode> {
+        counted(Rule::Exports, section, limits::MAX_EXPORTS)?;
+        for export in section.clone().into_iter_with_offsets() {
+            let (offset, export) = export?;
+            self.check_export(&export, offset)?;
+        }
+        Ok(())
     }
 
     fn add_type(&mut self, ty: &CompositeInnerType, offset: usize) -> Result<(), InvalidCode> {
@@ -239,6 +219,31 @@ impl Pass {
             Err(InvalidCode::new(Rule::ExportType(name), offset))
         }
     }
+}
+
+/// Refuses a section with more items than are allowed.
+fn counted<'a, T: FromReader<'a>>(
+    rule: Rule,
+    section: &SectionLimited<'a, T>,
+    limit: impl TryInto<u64>,
+) -> Result<(), InvalidCode> {
+    within(rule, section.count(), limit, section.range().start)
+}
+
+fn check_tables(section: &TableSectionReader<'_>) -> Result<(), InvalidCode> {
+    counted(Rule::Tables, section, 1_u32)?;
+    for table in section.clone() {
+        check_table(&table?.ty, section.range().start)?;
+    }
+    Ok(())
+}
+
+fn check_globals(section: &GlobalSectionReader<'_>) -> Result<(), InvalidCode> {
+    counted(Rule::Globals, section, limits::MAX_GLOBALS)?;
+    for global in section.clone() {
+        check_value(global?.ty.content_type, section.range().start)?;
+    }
+    Ok(())
 }
 
 fn check_table(table: &TableType, offset: usize) -> Result<(), InvalidCode> {
