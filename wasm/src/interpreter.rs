@@ -12,7 +12,10 @@ mod functions;
 use std::{fmt, sync::Arc};
 
 use ordlane_primitives::GasSchedule;
-use wasmi::{CompilationMode, Config, Engine, Extern, Instance, Module, Store, TrapCode};
+use wasmi::{
+    CompilationMode, Config, Engine, Extern, Instance, Module, Store,
+    errors::{ErrorKind, MemoryError},
+};
 
 use self::{costs::Costs, frame::Frame};
 use crate::{
@@ -26,9 +29,9 @@ use crate::{
 const MAX_RECURSION: usize = 256;
 /// What the values of all functions of one call may take.
 const MAX_STACK_BYTES: usize = 512 * 1024;
-/// How many stacks an engine keeps for its next runs: about as many as threads run one contract at the same time.
-const CACHED_STACKS: usize = 16;
-/// What a module takes of memory beside its code, about: its engine, and the stacks that it keeps.
+/// How many stacks an engine keeps for its next runs. A contract that has once used much of one would keep it.
+const CACHED_STACKS: usize = 0;
+/// What a module takes of memory beside its code, about.
 const MODULE_BYTES: usize = 32 * 1024;
 /// How much larger a module is than its code, about.
 const EXPANSION: usize = 16;
@@ -49,7 +52,8 @@ impl ContractEngine for Interpreter {
         let charged = charge_locals(code).map_err(|error| system(&error))?;
         let costs = Costs::of(schedule).ok_or_else(|| system(&"no costs for the schedule"))?;
         let engine = Engine::new(&config(&costs));
-        let module = Module::new(&engine, &charged).map_err(|error| system(&error))?;
+        let module =
+            Module::new(&engine, &charged).map_err(|error| refusal(Rule::Translation, &error))?;
         let imports = module
             .imports()
             .map(|import| FUNCTIONS.iter().position(|f| f.name == import.name()))
@@ -91,6 +95,23 @@ fn config(costs: &Costs) -> Config {
         .wasm_custom_page_sizes(false)
         .wasm_wide_arithmetic(false);
     config
+}
+
+/// Why wasmi refuses a module that passed: for what the module is, or for want of memory, which must never be a result.
+fn refusal(rule: Rule, error: &wasmi::Error) -> PrepareError {
+    let text = error.to_string();
+    // The translator's own error of that kind cannot be named from outside.
+    let for_want_of_memory = text.contains("system memory")
+        || matches!(
+            error.kind(),
+            ErrorKind::Memory(MemoryError::OutOfSystemMemory)
+        );
+    if for_want_of_memory {
+        return PrepareError::System(text);
+    }
+    let mut invalid = InvalidCode::new(rule, 0);
+    invalid.reason = Some(text);
+    PrepareError::Invalid(Box::new(invalid))
 }
 
 /// A module that is ready to run.
@@ -165,10 +186,7 @@ impl WasmContract {
         let mut store = Store::new(self.module.engine(), Frame::alone(self.shape));
         match self.instance(&mut store) {
             Ok(_) => Ok(()),
-            Err(error) => match error.as_trap_code() {
-                Some(TrapCode::OutOfSystemMemory) => Err(PrepareError::System(error.to_string())),
-                _ => Err(Box::new(InvalidCode::new(Rule::Instantiation, 0)).into()),
-            },
+            Err(error) => Err(refusal(Rule::Instantiation, &error)),
         }
     }
 }

@@ -298,3 +298,32 @@ fn a_contract_is_deployed_where_tokens_were_sent_before() {
     assert_eq!(account.balance, Amount(5));
     assert_eq!(account.code_hash, code_hash(guests::TOKEN));
 }
+
+#[test]
+fn calls_nest_sixteen_deep_and_no_deeper() {
+    let mut chain = Chain::new();
+    let probe = chain.deploy(guests::PROBE, b"");
+    let receipt = chain.run(call(probe, &[203, 0, 0, 0, 0, 0, 0, 0, 0], 0));
+    assert_eq!(receipt.status, ReceiptStatus::Success);
+    assert_eq!(receipt.return_data[..4], 15_u32.to_le_bytes());
+
+    let loopback = chain.deploy(guests::LOOPBACK, b"");
+    let through = |target: &Address, flags: u8, payload: &[u8]| {
+        [target.as_bytes(), &[flags][..], payload].concat()
+    };
+    for (flags, expected) in [(0, ErrorCode::ReentrancyRefused.code()), (1, 0)] {
+        let receipt = chain.run(call(loopback, &through(&loopback, flags, b"there"), 0));
+        assert_eq!(receipt.return_data[..4], u32::from(expected).to_le_bytes());
+    }
+    // A key of 129 bytes.
+    let input = [
+        &[0][..],
+        &0_u32.to_le_bytes(),
+        &129_u32.to_le_bytes(),
+        &[0; 8],
+    ]
+    .concat();
+    let receipt = chain.run(call(probe, &input, 0));
+    let status = ReceiptStatus::Failed(ErrorCode::ContractLimit);
+    assert_eq!(receipt.status, status);
+}

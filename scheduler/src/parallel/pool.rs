@@ -21,6 +21,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::error::ConfigError;
 use crate::sync::{Mutex, MutexGuard, lock};
 
+/// The stack of each thread of the pool, whatever the environment says: 4 MiB. A Vm that nests calls needs some.
+const WORKER_STACK_BYTES: usize = 4 * 1024 * 1024;
+
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
@@ -46,6 +49,7 @@ impl Pool {
             others => Some(
                 ThreadPoolBuilder::new()
                     .num_threads(others)
+                    .stack_size(WORKER_STACK_BYTES)
                     .thread_name(|index| format!("ordlane-{index}"))
                     .build()
                     .map_err(|error| ConfigError::ThreadPool(Box::new(error)))?,

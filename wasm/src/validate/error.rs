@@ -62,6 +62,8 @@ pub enum Rule {
     ExportType(&'static str),
     /// References stay in the table.
     References,
+    /// The engine can translate it: a function has bounded slots, jumps and costs.
+    Translation,
     /// Its segments fit into its memory and its table.
     Instantiation,
 }
@@ -102,6 +104,7 @@ impl fmt::Display for Rule {
                 return write!(f, "its export `{name}` is not {expected}");
             }
             Self::References => "references outside of the table",
+            Self::Translation => "the engine cannot translate it",
             Self::Instantiation => "a segment does not fit into its memory or table",
         };
         f.write_str(text)
