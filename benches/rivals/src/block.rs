@@ -50,6 +50,11 @@ struct Point {
 }
 
 impl Point {
+    /// How many pools there are, where there are any.
+    fn pools(self, options: &BlockOptions) -> Option<u32> {
+        (self.load == Load::Amm).then_some(options.pools)
+    }
+
     /// How many accounts send in chains, where any do.
     fn senders(self, options: &BlockOptions) -> Option<u32> {
         (self.load == Load::Chains).then(|| options.senders.min(options.accounts))
@@ -103,8 +108,8 @@ const fn dalek_backend() -> &'static str {
 struct Round {
     parallel: Imported,
     sequential: Imported,
-    naive: Applied,
-    /// Nothing where it is absent.
+    /// Nothing where it is absent, as with contracts, which no rival knows.
+    naive: Option<Applied>,
     strong: Option<Applied>,
     /// The mean of before and after it.
     machine_parallelism: f64,
@@ -114,7 +119,7 @@ impl Round {
     fn roots_equal(&self) -> bool {
         self.parallel.roots_equal
             && self.sequential.roots_equal
-            && self.naive.roots_equal
+            && self.naive.is_none_or(|naive| naive.roots_equal)
             && self.strong.is_none_or(|strong| strong.roots_equal)
     }
 }
@@ -189,7 +194,7 @@ fn parallelism(threads: usize, spin_us: f64) -> f64 {
 struct Field {
     parallel: Ours,
     sequential: Ours,
-    naive: Naive,
+    naive: Option<Naive>,
     strong: Option<Strong>,
     /// It goes when everybody has left.
     _folder: TempDir,
@@ -211,14 +216,18 @@ impl Field {
             threads: point.threads,
             mode,
         };
-        let strong = Strong::begin(genesis, &at("strong"), point.threads)?;
-        if strong.is_none() {
+        let has_rivals = !point.load.is_of_contracts();
+        let strong = match has_rivals {
+            true => Strong::begin(genesis, &at("strong"), point.threads)?,
+            false => None,
+        };
+        if has_rivals && strong.is_none() {
             eprintln!("strong: this system does not permit io_uring; no figures");
         }
         Ok(Self {
             parallel: Ours::begin(genesis, &at("parallel"), overlapping)?,
             sequential: Ours::begin(genesis, &at("sequential"), Way::OneByOne)?,
-            naive: Naive::begin(genesis)?,
+            naive: has_rivals.then(|| Naive::begin(genesis)).transpose()?,
             strong,
             _folder: folder,
         })
@@ -237,7 +246,11 @@ impl Field {
             match who {
                 0 => parallel = Some(self.parallel.import(blocks)?),
                 1 => sequential = Some(self.sequential.import(blocks)?),
-                2 => naive = Some(apply_all(&mut self.naive, blocks)?),
+                2 => {
+                    naive = (self.naive.as_mut())
+                        .map(|naive| apply_all(naive, blocks))
+                        .transpose()?;
+                }
                 _ => {
                     strong = (self.strong.as_mut())
                         .map(|strong| apply_all(strong, blocks))
@@ -248,7 +261,7 @@ impl Field {
         Ok(Round {
             parallel: parallel.ok_or(CompareError::Turn)?,
             sequential: sequential.ok_or(CompareError::Turn)?,
-            naive: naive.ok_or(CompareError::Turn)?,
+            naive,
             strong,
             machine_parallelism: 0.0,
         })

@@ -1,12 +1,14 @@
 //! The command line.
 
 pub(crate) mod block;
+pub(crate) mod wasm;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::block::BlockOptions;
+use self::wasm::WasmOptions;
 
 /// Measures ours beside its rivals in one process and prints ratios.
 #[derive(Debug, Parser)]
@@ -139,6 +141,11 @@ pub(crate) enum Command {
     /// ended.
     #[command(after_long_help = block::FIGURES)]
     Block(BlockOptions),
+    /// Contracts beside wasmtime (Cranelift, fuel, pooled): a token transfer, its compilation, and computing.
+    ///
+    /// The runs of a round follow each other in changing order in one process, on one thread.
+    #[command(after_long_help = wasm::FIGURES)]
+    Wasm(WasmOptions),
 }
 
 /// Settings of `scheduler`. Lists are separated by commas and every combination is measured.

@@ -79,6 +79,9 @@ pub(crate) enum CompareError {
     /// A rival has no threads.
     #[error("a rival: {0}")]
     Pool(#[from] ThreadPoolBuildError),
+    /// A contract, or an engine of contracts.
+    #[error("contracts: {0}")]
+    Wasm(String),
     /// Somebody had no turn in a round.
     #[error("a round in which somebody had no turn")]
     Turn,

@@ -19,6 +19,7 @@ mod report;
 mod scheduler;
 mod signatures;
 mod state;
+mod wasm;
 mod workload;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         cli::Command::Disk(options) => disk::compare(options),
         cli::Command::Opening(options) => opening::compare(options),
         cli::Command::Block(options) => block::compare(options),
+        cli::Command::Wasm(options) => wasm::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

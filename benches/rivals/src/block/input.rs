@@ -2,13 +2,17 @@
 
 use ordlane::{Backend, BlockContext, Engine};
 use ordlane_primitives::{BlockHash, Genesis, codec};
-use ordlane_testkit::workload::{Distribution, GeneratedBlock, Share, Workload};
+use ordlane_testkit::workload::{
+    ContractLoad, Distribution, Exponent, GeneratedBlock, Holders, Share, Workload,
+};
 
 use crate::cli::block::{BlockOptions, Load};
 use crate::error::CompareError;
 
 /// The share of plain transfers that fail.
 const FAILING: Share = Share::per_million(50_000);
+/// How much more often the first accounts are chosen than the others.
+const ZIPF: Exponent = Exponent::thousandths(1_000);
 /// With so many transactions it takes its time to sign them.
 const WORTH_A_WORD_TXS: u64 = 200_000;
 
@@ -61,11 +65,22 @@ fn workload(load: Load, options: &BlockOptions) -> Workload {
         failing: FAILING,
         ..Workload::default()
     };
+    let contracts = |load| Workload {
+        failing: Share::NONE,
+        ..plain(Distribution::Contracts(load))
+    };
     let senders = options.senders;
     let workload = match load {
         Load::Transfers => plain(Distribution::Uniform),
         Load::Full => Workload::full(),
         Load::Chains => plain(Distribution::Chains { senders }),
+        Load::Token => contracts(ContractLoad::Token(Holders::Disjoint)),
+        Load::TokenHot => contracts(ContractLoad::Token(Holders::Hot)),
+        Load::TokenZipf => contracts(ContractLoad::Token(Holders::Zipf(ZIPF))),
+        Load::Amm => contracts(ContractLoad::Amm {
+            pools: options.pools,
+        }),
+        Load::Nft => contracts(ContractLoad::Nft { chosen: false }),
     };
     Workload {
         accounts: options.accounts,

@@ -29,10 +29,10 @@ pub(super) struct BlockRow {
     machine_parallelism: Spread,
     parallel: Cost,
     sequential: Cost,
-    naive: Cost,
     /// Nothing where it is absent.
+    naive: Option<Cost>,
     strong: Option<Cost>,
-    vs_naive: Spread,
+    vs_naive: Option<Spread>,
     vs_strong: Option<Spread>,
     /// Of ours in parallel and in sequence, each in milliseconds per block.
     stages: [StageTimes; 2],
@@ -63,6 +63,8 @@ impl BlockRow {
             cpu_us: over(&|round| of(round).cpu_s).scaled(per_tx_us),
         };
         let strong = |round: &Round| round.strong.map(|strong| strong.taken).unwrap_or_default();
+        let naive = |round: &Round| round.naive.map(|naive| naive.taken).unwrap_or_default();
+        let has_naive = measured.iter().all(|round| round.naive.is_some());
         let has_strong = measured.iter().all(|round| round.strong.is_some());
         let stages = |of: fn(&Round) -> Stages| {
             let times = measured.iter().map(|round| of(round).times());
@@ -79,9 +81,10 @@ impl BlockRow {
             machine_parallelism: over(&|round| round.machine_parallelism),
             parallel: cost(&parallel),
             sequential: cost(&sequential),
-            naive: cost(&|round| round.naive.taken),
+            naive: has_naive.then(|| cost(&naive)),
             strong: has_strong.then(|| cost(&strong)),
-            vs_naive: over(&|round| round.naive.taken.wall_s / parallel(round).wall_s),
+            vs_naive: has_naive
+                .then(|| over(&|round| naive(round).wall_s / parallel(round).wall_s)),
             vs_strong: has_strong
                 .then(|| over(&|round| strong(round).wall_s / parallel(round).wall_s)),
             stages: [
@@ -115,6 +118,10 @@ impl BlockRow {
     }
 }
 
+fn maybe(ratio: Option<Spread>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| spread(ratio, 2))
+}
+
 /// Milliseconds per block of each stage, of rounds of so many blocks.
 fn stage_times(rounds: &[[Duration; Stage::ALL.len()]], blocks: u32) -> StageTimes {
     let per_block_ms = per_item(blocks as usize, 1e3);
@@ -126,7 +133,7 @@ fn stage_times(rounds: &[[Duration; Stage::ALL.len()]], blocks: u32) -> StageTim
 impl Row for BlockRow {
     const TITLE: &'static str = "{mode} from bytes to durable roots beside rivals";
     const COLUMNS: &'static [(&'static str, usize)] = &[
-        ("workload", 9),
+        ("workload", 10),
         ("threads", 7),
         ("backend", 15),
         ("wall ratio", 16),
@@ -159,9 +166,8 @@ impl Row for BlockRow {
             spread(self.cpu_ratio, 2),
             spread(self.parallel.wall_us, 2),
             spread(self.sequential.wall_us, 2),
-            spread(self.vs_naive, 2),
-            self.vs_strong
-                .map_or_else(|| "-".to_owned(), |ratio| spread(ratio, 2)),
+            maybe(self.vs_naive),
+            maybe(self.vs_strong),
             self.stages_cell(0),
             self.stages_cell(1),
             equal(self.roots_equal),
@@ -175,6 +181,7 @@ impl Row for BlockRow {
             ("txs", json!(options.txs)),
             ("accounts", json!(options.accounts)),
             ("senders", json!(self.point.senders(options))),
+            ("pools", json!(self.point.pools(options))),
             ("blocks", json!(options.blocks)),
             ("threads", json!(self.point.threads)),
             ("mode", json!(options.mode.name())),
@@ -193,12 +200,12 @@ impl Row for BlockRow {
         );
         let of_machine = json!(self.wall_ratio_of_machine());
         json.insert("wall_ratio_of_machine".to_owned(), of_machine);
-        put(&mut json, "vs_naive", Some(self.vs_naive));
+        put(&mut json, "vs_naive", self.vs_naive);
         put(&mut json, "vs_strong", self.vs_strong);
         for (prefix, cost) in [
             ("", Some(self.parallel)),
             ("sequential_", Some(self.sequential)),
-            ("naive_", Some(self.naive)),
+            ("naive_", self.naive),
             ("strong_", self.strong),
         ] {
             let (wall, cpu) = (cost.map(|cost| cost.wall_us), cost.map(|cost| cost.cpu_us));

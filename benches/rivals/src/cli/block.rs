@@ -36,6 +36,7 @@ Figures, each a median over the rounds, with quartiles in brackets:
   seq ms      the same of the sequential one
   roots       whether all headers of ours, in parallel and in sequence, are those of the blocks; whether the strong one has
               their state root, and it and the naive one their roots of transactions, receipts and events and their gas
+Loads of contracts are ours alone: no rival knows these contracts, so vs naive and vs strong have no figures.
 Between runs we wait until nothing works any more, so nobody pays for another, and what a store writes in the background
 after a run is counted for nobody.
 The rivals' dalek is built as users get it by default. To build everything with its AVX-512 backend, where the CPU has that:
@@ -51,6 +52,16 @@ pub(crate) enum Load {
     Full,
     /// As transfers, but all are sent by a few accounts, in long chains of nonces.
     Chains,
+    /// Transfers of a contract's token; no two of a block have an account in common while there are enough.
+    Token,
+    /// The same, all to one account.
+    TokenHot,
+    /// The same by Zipf's law with exponent 1.
+    TokenZipf,
+    /// Exchanges with one contract of many pools.
+    Amm,
+    /// Mints of one contract with ids from one counter.
+    Nft,
 }
 
 impl Load {
@@ -59,7 +70,17 @@ impl Load {
             Self::Transfers => "transfers",
             Self::Full => "full",
             Self::Chains => "chains",
+            Self::Token => "token",
+            Self::TokenHot => "token-hot",
+            Self::TokenZipf => "token-zipf",
+            Self::Amm => "amm",
+            Self::Nft => "nft",
         }
+    }
+
+    /// Whether it calls contracts.
+    pub(crate) const fn is_of_contracts(self) -> bool {
+        !matches!(self, Self::Transfers | Self::Full | Self::Chains)
     }
 }
 
@@ -78,6 +99,9 @@ pub(crate) struct BlockOptions {
     /// How many of them send, in chains.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) senders: u32,
+    /// How many pools the exchange has.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pools: u32,
     /// Blocks per round; they follow those of the round before.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) blocks: u32,
