@@ -3,6 +3,7 @@
 //! Purpose: one place for generators, oracles and vectors, so that every crate is tested against the same things.
 //! - [`workload`]: blocks of really signed transactions from a seed;
 //! - [`guests`]: contracts in WebAssembly, compiled;
+//! - `memory_host` (feature `oracle`): a small world for contracts;
 //! - [`mutation`]: deterministic damage to bytes;
 //! - [`fuzz`]: what must hold for any input of a decoder;
 //! - [`state_tree`]: the state tree, written a second time;
@@ -26,6 +27,8 @@ pub mod fuzz;
 #[cfg(feature = "golden")]
 pub mod golden;
 pub mod guests;
+#[cfg(feature = "oracle")]
+pub mod memory_host;
 pub mod mutation;
 #[cfg(feature = "oracle")]
 pub mod oracle;
