@@ -13,9 +13,13 @@ use ordlane_primitives::{
 use crate::workload::{Distribution, Workload};
 
 mod changes;
+#[cfg(feature = "oracle")]
+mod contracts;
 mod proofs;
 
 pub use changes::{LeafChange, raw_state, root_after, tree_changes};
+#[cfg(feature = "oracle")]
+pub use contracts::{host_calls, wasm_deploy, wasm_exec};
 pub use proofs::{proof_sample, proof_verify, witness_decode};
 
 /// Decodes, and asserts that whatever is accepted encodes to exactly the input.

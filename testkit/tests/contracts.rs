@@ -8,6 +8,7 @@
 
 use ordlane_primitives::{Receipt, ReceiptStatus};
 use ordlane_testkit::{
+    fuzz, guests,
     oracle::{Oracle, Outcome},
     workload::{ContractLoad, Distribution, Expected, Holders, Workload},
 };
@@ -63,5 +64,21 @@ fn every_load_does_what_it_was_made_for() {
     for load in loads {
         assert_eq!(receipts(load, "0").len(), 120);
         receipts(load, "0.3");
+    }
+}
+
+#[test]
+fn what_the_fuzz_targets_ask_holds_of_bytes_by_chance() {
+    let mut bytes = vec![0_u8; 700];
+    for round in 0..60_u32 {
+        for (at, byte) in (0_u32..).zip(&mut bytes) {
+            *byte = (at.wrapping_mul(2_654_435_761) ^ round.wrapping_mul(40_503)).to_le_bytes()[2];
+        }
+        fuzz::wasm_exec(&bytes);
+        fuzz::host_calls(&bytes);
+        fuzz::wasm_deploy(&bytes);
+    }
+    for (name, code) in guests::ALL {
+        assert!(fuzz::wasm_deploy(code), "{name}");
     }
 }

@@ -11,4 +11,5 @@ mod functions;
 mod gas;
 mod hostile;
 mod random;
+mod spread;
 mod support;

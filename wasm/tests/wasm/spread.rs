@@ -1,0 +1,136 @@
+//! How evenly gas is priced: nanoseconds per gas of very different work.
+
+use std::time::Instant;
+
+use ordlane_primitives::Address;
+use ordlane_wasm::{Contracts, Interpreter};
+
+use crate::support::{DATA, GAS, OUT, PROBE, Probe, World};
+
+const RUNS: usize = 40;
+const HERE: Address = Address::from_bytes([0xab; 32]);
+
+/// A contract that does something `times` over.
+fn looping(times: u32, locals: &str, body: &str, more: &str) -> Vec<u8> {
+    wat::parse_str(format!(
+        "(module (type $t (func)) (table 1 funcref) (memory (export \"memory\") 1)
+         (func $f (local {locals})) (elem (i32.const 0) $f) {more}
+         (func (export \"init\")) (func (export \"ordlane_abi_1\"))
+         (func (export \"call\") (local $n i32) (local $x i64) (local $y i32)
+            (local.set $n (i32.const {times}))
+            (loop $again {body}
+              (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"
+    ))
+    .unwrap()
+}
+
+/// The median and the 99th of a hundred, in nanoseconds per gas.
+fn measured(world: &mut World, contract: Address, input: &[u8], runs: usize) -> [f64; 2] {
+    let mut figures = Vec::new();
+    for _ in 0..runs {
+        let begun = Instant::now();
+        let done = world.call_with(contract, input, GAS);
+        let ns = begun.elapsed().as_nanos() as f64;
+        figures.push(ns / done.gas_used.0 as f64);
+    }
+    figures.sort_by(f64::total_cmp);
+    [figures[runs / 2], figures[runs * 99 / 100]]
+}
+
+#[test]
+#[ignore = "a measurement, in release mode and on a quiet machine"]
+fn nanoseconds_per_gas_of_all_classes() {
+    let add = "(local.set $x (i64.add (i64.mul (local.get $x) (i64.const 31)) (i64.const 7)))";
+    let classes = [
+        ("i64 arithmetic", "", add.repeat(8)),
+        ("i32 arithmetic", "", "(local.set $y (i32.xor (i32.add (local.get $y) (local.get $n)) (i32.shl (local.get $y) (i32.const 3))))".repeat(8)),
+        ("division", "", "(local.set $x (i64.div_u (local.get $x) (i64.const 3)))".repeat(8)),
+        ("loads", "", "(local.set $x (i64.load (i32.const 8)))".repeat(8)),
+        ("stores", "", "(i64.store (i32.const 8) (local.get $x))".repeat(8)),
+        ("branches", "", "(block (br_if 0 (i32.eqz (local.get $y))) (local.set $y (i32.const 0)))".repeat(8)),
+        ("br_table", "", "(block (block (block (br_table 0 1 2 (i32.and (local.get $n) (i32.const 3))))))".repeat(8)),
+        ("calls", "", "(call $f)".repeat(8)),
+        ("calls, 100 locals", "i64 ", "(call $f)".repeat(8)),
+        ("call_indirect", "", "(call_indirect (type $t) (i32.const 0))".repeat(8)),
+        ("memory.copy 4 KiB", "", "(memory.copy (i32.const 8192) (i32.const 0) (i32.const 4096))".to_owned()),
+        ("memory.fill 4 KiB", "", "(memory.fill (i32.const 8192) (i32.const 0) (i32.const 4096))".to_owned()),
+        ("memory.fill 16 B", "", "(memory.fill (i32.const 8192) (i32.const 0) (i32.const 16))".repeat(8)),
+        ("globals", "", "(global.set 0 (i64.add (global.get 0) (i64.const 1)))".repeat(8)),
+    ];
+    let mut figures = Vec::new();
+    for (name, local, body) in classes {
+        let code = looping(
+            20_000,
+            &local.repeat(100),
+            &body,
+            "(global (mut i64) (i64.const 0))",
+        );
+        let mut world = World::new();
+        world.host.place(HERE, &code);
+        figures.push((name.to_owned(), measured(&mut world, HERE, b"", RUNS)));
+    }
+    let mut world = World::new();
+    let functions = [
+        "storage_get",
+        "storage_set",
+        "storage_del",
+        "input_len",
+        "input_copy",
+    ];
+    for (number, name) in (0_u8..).zip(functions) {
+        let probe = Probe::new(number).i32(DATA).i32(32).i32(OUT).i32(32);
+        figures.push((
+            name.to_owned(),
+            measured(&mut world, PROBE, &probe.data(&[7; 64]).0, RUNS),
+        ));
+    }
+    let many = [
+        ("events", Probe::new(205).i32(1_000).i32(0)),
+        ("cold writes", Probe::new(206).i32(1_000).i32(32)),
+        ("reads", Probe::new(207).i32(1_000).i32(0)),
+        ("sha256 of 64 B", Probe::new(208).i32(1_000).i32(64)),
+        ("sha256 of 4 KiB", Probe::new(208).i32(100).i32(4_096)),
+        (
+            "signature",
+            Probe::new(19)
+                .i32(DATA)
+                .i32(DATA)
+                .i32(32)
+                .i32(DATA + 32)
+                .data(&[9; 128]),
+        ),
+        ("16 calls deep", Probe::new(203).i64(0)),
+        ("growth by 60 pages", Probe::new(202).i32(60).i32(0)),
+        ("recursion, 200 deep", Probe::new(201).i32(200).i32(0)),
+        ("unreachable", Probe::new(204).i64(0)),
+    ];
+    for (name, probe) in many {
+        figures.push((name.to_owned(), measured(&mut world, PROBE, &probe.0, RUNS)));
+    }
+    let mut cold = World {
+        contracts: Contracts::new(std::sync::Arc::new(Interpreter), 1),
+        ..World::new()
+    };
+    let big = looping(1, "", &add.repeat(4_000), "");
+    cold.host.place(HERE, &big);
+    for (name, contract) in [("evicted probe", PROBE), ("evicted 50 KB", HERE)] {
+        let mut all = Vec::new();
+        for _ in 0..RUNS {
+            cold.call_with(crate::support::TOKEN, b"", GAS);
+            all.push(measured(&mut cold, contract, &[3], 1)[0]);
+        }
+        all.sort_by(f64::total_cmp);
+        figures.push((name.to_owned(), [all[RUNS / 2], all[RUNS - 1]]));
+    }
+    let mut medians: Vec<f64> = figures.iter().map(|(_, [median, _])| *median).collect();
+    medians.sort_by(f64::total_cmp);
+    let middle = medians[medians.len() / 2];
+    println!(
+        "{:22} {:>10} {:>10} {:>8}",
+        "class", "ns/gas", "p99", "of all"
+    );
+    for (name, [median, p99]) in &figures {
+        println!("{name:22} {median:10.2} {p99:10.2} {:8.2}", median / middle);
+    }
+    println!("max / median {:.2}", medians[medians.len() - 1] / middle);
+}
