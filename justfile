@@ -43,6 +43,10 @@ mutations:
 signatures:
     cargo test --locked --release -p ordlane-gpu-kernels --test tiers million -- --ignored --nocapture
 
+# A hundred thousand modules by chance and as many damaged guests; then nanoseconds per gas of all kinds of work
+contracts:
+    cargo test --locked --release -p ordlane-wasm --test wasm -- --ignored --nocapture --test-threads 1
+
 # What the GPU is, its shaders, a short measurement, and a demo on it; a software device will do (mesa-vulkan-drivers)
 gpu:
     ./.ci/check-gpu
@@ -81,6 +85,7 @@ demo:
     ./.ci/check-demo --txs 10000 --accounts 1000 --blocks 2 --zipf 1.2 --failing 0.4
     ./.ci/check-demo --txs 2000 --accounts 2 --blocks 2
     ./.ci/check-demo --txs 5000 --accounts 1000 --blocks 3 --workload full
+    ./.ci/check-demo --txs 2000 --accounts 1000 --blocks 2 --workload contracts
 
 # A short comparison, its JSON checked
 compare-check:

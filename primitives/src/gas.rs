@@ -53,6 +53,9 @@ pub struct GasSchedule {
     pub contract_call: u64,
     /// The first call of a contract in a transaction, per byte of its code.
     pub contract_code_byte: u64,
+    /// Each part of a contract's instance, at every call of it: a function, a global, an export, an element of the table, and
+    /// an eighth of a segment.
+    pub instance_part: u64,
     /// An event.
     pub event: u64,
     /// A topic of an event.
@@ -109,6 +112,7 @@ pub const GAS_SCHEDULE_V1: GasSchedule = GasSchedule {
     host_copy_word: 1,
     contract_call: 700,
     contract_code_byte: 2,
+    instance_part: 2,
     event: 375,
     event_topic: 375,
     event_byte: 8,

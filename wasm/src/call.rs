@@ -15,7 +15,7 @@ use ordlane_primitives::{
 };
 
 use crate::{
-    Bytes, Contracts, Environment, Fault, Host,
+    Bytes, Contracts, Environment, Fault, Host, Shape,
     limits::{MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES, PAGE_BYTES},
     transact::{Ended, Request, Transaction, Way},
 };
@@ -501,8 +501,12 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    /// Pays for the first pages of the contract's memory and takes them from those that the transaction may have.
-    pub(crate) fn begin_memory(&mut self, pages: u32) -> Result<u64, Fault> {
+    /// Pays for an instance and the first pages of its memory, which are taken from those that the transaction may have.
+    pub(crate) fn begin_instance(&mut self, shape: Shape) -> Result<u64, Fault> {
+        let parts = u64::from(shape.parts).saturating_mul(self.schedule().instance_part);
+        let data = self.copy_price(shape.data_bytes as usize);
+        self.charge(parts.saturating_add(data))?;
+        let pages = shape.initial_pages;
         let bytes = (pages as usize).saturating_mul(PAGE_BYTES);
         let words = (bytes as u64).div_ceil(32);
         self.charge(self.schedule().memory(words).0)?;

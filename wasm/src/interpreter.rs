@@ -143,7 +143,7 @@ impl Contract for WasmContract {
     }
 
     fn run(&self, entry: Entry, call: &mut Call<'_>) -> Result<Vec<u8>, Fault> {
-        let fuel = call.begin_memory(self.shape.initial_pages)?;
+        let fuel = call.begin_instance(self.shape)?;
         let mut store = Store::new(self.module.engine(), Frame::new(call, self.shape));
         let outcome = self.run_in(&mut store, entry, fuel);
         let left = store.get_fuel().unwrap_or(0);

@@ -21,6 +21,11 @@ pub struct Shape {
     pub initial_pages: u32,
     /// How many it may have by its own word.
     pub max_pages: Option<u32>,
+    /// What an instance is made of: functions, globals, exports, elements of the table and bytes of the segments that fill it,
+    /// each one, and segments, each eight.
+    pub parts: u32,
+    /// How many bytes its segments of data have.
+    pub data_bytes: u32,
 }
 
 /// Compares code with every rule for contracts.

@@ -83,7 +83,10 @@ impl<'f, 'c> Frame<'f, 'c> {
             call.fuel = 0;
             return ended;
         }
-        call.burn(self.owed_fuel)?;
+        // A failure of the machine stays one, whatever is owed.
+        if !matches!(&ended, Err(fault) if fault.code().is_none()) {
+            call.burn(self.owed_fuel)?;
+        }
         ended
     }
 }

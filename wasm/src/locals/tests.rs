@@ -8,9 +8,10 @@ fn run(code: &[u8]) -> (i32, u64) {
     config
         .consume_fuel(true)
         .compilation_mode(wasmi::CompilationMode::Eager);
-    let mut cost = wasmi::OperatorCost::default();
-    cost.nop = 1;
-    config.operator_cost(cost);
+    config.operator_cost(wasmi::OperatorCost {
+        nop: 1,
+        ..Default::default()
+    });
     let engine = Engine::new(&config);
     let module = Module::new(&engine, code).unwrap();
     let mut store = Store::new(&engine, ());

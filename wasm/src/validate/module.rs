@@ -23,9 +23,14 @@ pub(super) struct Pass {
     /// The types of all functions, imported ones first, as far as they are known.
     functions: Vec<u32>,
     memory: Option<Shape>,
+    parts: u32,
+    data_bytes: usize,
     /// The required exports that were found.
     found: [bool; REQUIRED.len()],
 }
+
+/// How many parts a segment counts for.
+const SEGMENT_PARTS: u32 = 8;
 
 /// What must be exported.
 const REQUIRED: [&str; 4] = [abi::MEMORY, abi::INIT, abi::CALL, abi::MARKER];
@@ -38,6 +43,8 @@ impl Pass {
             types: Vec::new(),
             functions: Vec::new(),
             memory: None,
+            parts: 0,
+            data_bytes: 0,
             found: [false; REQUIRED.len()],
         }
     }
@@ -60,10 +67,16 @@ impl Pass {
                 return Err(InvalidCode::new(Rule::MissingExport(name), end));
             }
         }
-        self.memory.ok_or_else(|| one_memory(0, end))
+        let shape = self.memory.ok_or_else(|| one_memory(0, end))?;
+        Ok(Shape {
+            parts: self.parts,
+            data_bytes: u32::try_from(self.data_bytes).unwrap_or(u32::MAX),
+            ..shape
+        })
     }
 
     fn before(&mut self, payload: &Payload<'_>) -> Result<(), InvalidCode> {
+        self.count(payload)?;
         match payload {
             Payload::Version {
                 encoding, range, ..
@@ -94,6 +107,40 @@ impl Pass {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Counts what every instance is made of.
+    fn count(&mut self, payload: &Payload<'_>) -> Result<(), InvalidCode> {
+        let parts = match payload {
+            Payload::ImportSection(section) => section.count(),
+            Payload::FunctionSection(section) => section.count(),
+            Payload::GlobalSection(section) => section.count(),
+            Payload::ExportSection(section) => section.count(),
+            // An element takes a byte at least.
+            Payload::ElementSection(section) => {
+                let bytes = u32::try_from(section.range().len()).unwrap_or(u32::MAX);
+                section
+                    .count()
+                    .saturating_mul(SEGMENT_PARTS)
+                    .saturating_add(bytes)
+            }
+            Payload::DataSection(section) => {
+                let bytes = section.range().len();
+                self.data_bytes = self.data_bytes.saturating_add(bytes);
+                section.count().saturating_mul(SEGMENT_PARTS)
+            }
+            Payload::TableSection(section) => {
+                let mut elements = 0_u32;
+                for table in section.clone() {
+                    let initial = u32::try_from(table?.ty.initial).unwrap_or(u32::MAX);
+                    elements = elements.saturating_add(initial);
+                }
+                elements
+            }
+            _ => 0,
+        };
+        self.parts = self.parts.saturating_add(parts);
+        Ok(())
     }
 
     fn add_types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), InvalidCode> {
@@ -271,6 +318,8 @@ fn shape(memory: &MemoryType, offset: usize) -> Result<Shape, InvalidCode> {
     Ok(Shape {
         initial_pages: pages(initial),
         max_pages: memory.maximum.map(pages),
+        parts: 0,
+        data_bytes: 0,
     })
 }
 

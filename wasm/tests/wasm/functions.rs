@@ -242,13 +242,16 @@ fn a_pointer_out_of_bounds_traps_in_every_place_of_every_function() {
         for pointer in pointers {
             for bad in [0x1_0000, 0xffff, 0xffff_fff0, u32::MAX] {
                 let params = FUNCTIONS[number].params.iter().enumerate();
-                let probe = params.fold(Probe::new(number as u8), |probe, (at, ty)| match ty {
-                    Type::I32 if at == *pointer => probe.i32(bad),
-                    // Pointers that are right, and lengths above one.
-                    Type::I32 if pointers.contains(&at) => probe.i32(DATA),
-                    Type::I32 => probe.i32(2),
-                    Type::I64 => probe.i64(100),
-                });
+                let probe = params.fold(
+                    Probe::new(u8::try_from(number).unwrap()),
+                    |probe, (at, ty)| match ty {
+                        Type::I32 if at == *pointer => probe.i32(bad),
+                        // Pointers that are right, and lengths above one.
+                        Type::I32 if pointers.contains(&at) => probe.i32(DATA),
+                        Type::I32 => probe.i32(2),
+                        Type::I64 => probe.i64(100),
+                    },
+                );
                 let done = world.call_with(PROBE, &probe.data(&[0; 200]).0, 1_000_000);
                 let name = FUNCTIONS[number].name;
                 assert!(

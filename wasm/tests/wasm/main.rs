@@ -1,15 +1,17 @@
 //! Contracts over a world in memory.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on must stop"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 mod calls;
 mod functions;
 mod gas;
 mod hostile;
 mod random;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    clippy::too_many_lines,
+    reason = "it measures"
+)]
 mod spread;
 mod support;

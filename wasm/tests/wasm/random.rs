@@ -95,7 +95,7 @@ fn damaged_guests(count: u32, seed: u64) -> u32 {
         let mut code = code.to_vec();
         for _ in 0..=rng.next_u32() % 4 {
             let at = rng.next_u32() as usize % code.len();
-            code[at] = rng.next_u32() as u8;
+            code[at] = rng.next_u32().to_le_bytes()[0];
         }
         passed += u32::from(survives(&code));
     }

@@ -107,6 +107,38 @@ fn nanoseconds_per_gas_of_all_classes() {
     for (name, probe) in many {
         figures.push((name.to_owned(), measured(&mut world, PROBE, &probe.0, RUNS)));
     }
+    // Many small calls of a module that is all instance: functions, table, segments, exports, and no memory.
+    let functions: String = (0..1_900).map(|_| "(func)").collect();
+    let segments = "(data (i32.const 0) \"\")".repeat(250);
+    let exports: String = (0..60)
+        .map(|n| format!("(export \"e{n}\" (func 0))"))
+        .collect();
+    let wide = format!(
+        "(module {functions} {exports} (table 1024 funcref) (memory (export \"memory\") 1)
+         {segments} (func (export \"init\")) (func (export \"ordlane_abi_1\"))
+         (func (export \"call\")))"
+    );
+    world.host.place(HERE, &wat::parse_str(wide).unwrap());
+    let spin = r#"(module
+        (import "ordlane" "input_copy" (func $in (param i32 i32) (result i32)))
+        (import "ordlane" "call" (func $call (param i32 i32 i32 i32 i64 i32) (result i32)))
+        (memory (export "memory") 1) (func (export "init")) (func (export "ordlane_abi_1"))
+        (func (export "call") (local $n i32)
+            (drop (call $in (i32.const 0) (i32.const 32)))
+            (local.set $n (i32.const 200))
+            (loop $again
+                (drop (call $call (i32.const 0) (i32.const 64) (i32.const 0) (i32.const 0)
+                    (i64.const -1) (i32.const 0)))
+                (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+    let spinner = Address::from_bytes([0xac; 32]);
+    world.host.place(spinner, &wat::parse_str(spin).unwrap());
+    for (name, target) in [
+        ("calls of a wide module", HERE),
+        ("calls of a token", crate::support::TOKEN),
+    ] {
+        let figure = measured(&mut world, spinner, target.as_bytes(), RUNS);
+        figures.push((name.to_owned(), figure));
+    }
     let mut cold = World {
         contracts: Contracts::new(std::sync::Arc::new(Interpreter), 1),
         ..World::new()
