@@ -1,8 +1,8 @@
 //! The code of functions: locals, nesting, and references.
 
 use wasmparser::{
-    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType,
-    WasmModuleResources,
+    BlockType, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
+    ValType, WasmModuleResources,
 };
 
 use super::error::{InvalidCode, Rule, within};
@@ -49,7 +49,8 @@ fn check_nesting<R: WasmModuleResources>(
     within(Rule::Nesting, depth, MAX_NESTING, offset)
 }
 
-/// Refuses what takes references out of the table, or puts other ones in.
+/// Refuses what takes references out of the table, or puts other ones in, and types that speak of them: in code that never
+/// runs they would be valid.
 const fn check_operator(operator: &Operator<'_>, offset: usize) -> Result<(), InvalidCode> {
     match operator {
         Operator::RefNull { .. }
@@ -60,6 +61,14 @@ const fn check_operator(operator: &Operator<'_>, offset: usize) -> Result<(), In
         | Operator::TableGrow { .. }
         | Operator::TableFill { .. }
         | Operator::TableSize { .. } => Err(InvalidCode::new(Rule::References, offset)),
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            match blockty {
+                BlockType::Type(ty) => check_value(*ty, offset),
+                // Types of functions were looked at in their section.
+                BlockType::Empty | BlockType::FuncType(_) => Ok(()),
+            }
+        }
+        Operator::TypedSelect { ty } => check_value(*ty, offset),
         _ => Ok(()),
     }
 }
