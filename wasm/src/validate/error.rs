@@ -18,6 +18,8 @@ pub enum Rule {
     CoreModule,
     /// Nothing runs when it is instantiated.
     NoStart,
+    /// There is a limited number of imports: as many as the interface has functions.
+    Imports,
     /// Everything that it imports is a function of the interface.
     ImportModule,
     /// An import is known by its name.
@@ -75,6 +77,7 @@ impl fmt::Display for Rule {
             Self::Valid => "it is no valid module with the proposals that are on",
             Self::CoreModule => "it is no core module",
             Self::NoStart => "it has a start function",
+            Self::Imports => "imports",
             Self::ImportModule => "it imports what is no function of module `ordlane`",
             Self::ImportName => "it imports a function that is not in the interface",
             Self::ImportSignature => "it imports a function by another signature",
