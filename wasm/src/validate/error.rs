@@ -38,6 +38,8 @@ pub enum Rule {
     Functions,
     /// A function has a limited number of locals.
     Locals,
+    /// There is a limited number of targets in the branch tables of all functions.
+    BranchTargets,
     /// Blocks are nested to a limited depth.
     Nesting,
     /// There is a limited number of globals.
@@ -87,6 +89,7 @@ impl fmt::Display for Rule {
             Self::Results => "results",
             Self::Functions => "functions",
             Self::Locals => "locals of a function",
+            Self::BranchTargets => "targets of branch tables",
             Self::Nesting => "nested blocks",
             Self::Globals => "globals",
             Self::Tables => "tables",

@@ -26,6 +26,8 @@ pub(super) struct Pass {
     memory: Option<Shape>,
     parts: u32,
     data_bytes: usize,
+    /// How many targets the branch tables have.
+    branch_targets: u32,
     /// The required exports that were found.
     found: [bool; REQUIRED.len()],
 }
@@ -49,6 +51,7 @@ impl Pass {
             memory: None,
             parts: 0,
             data_bytes: 0,
+            branch_targets: 0,
             found: [false; REQUIRED.len()],
         }
     }
@@ -62,7 +65,8 @@ impl Pass {
             self.before(&payload, code)?;
             if let ValidPayload::Func(function, body) = self.validator.payload(&payload)? {
                 let allocations = core::mem::take(&mut self.allocations);
-                self.allocations = check_body(function, &body, allocations)?;
+                self.allocations =
+                    check_body(function, &body, allocations, &mut self.branch_targets)?;
             }
         }
         let end = code.len();

@@ -6,13 +6,15 @@ use wasmparser::{
 };
 
 use super::error::{InvalidCode, Rule, within};
-use crate::limits::{MAX_LOCALS, MAX_NESTING};
+use crate::limits::{MAX_BRANCH_TARGETS, MAX_LOCALS, MAX_NESTING};
 
-/// Compares a body with the rules of WebAssembly and with ours. Gives back what can be used for the next one.
+/// Compares a body with the rules of WebAssembly and with ours, and adds the targets of its branch tables to those of the
+/// bodies before. Gives back what can be used for the next one.
 pub(super) fn check_body<R: WasmModuleResources>(
     function: FuncToValidate<R>,
     body: &FunctionBody<'_>,
     allocations: FuncValidatorAllocations,
+    branch_targets: &mut u32,
 ) -> Result<FuncValidatorAllocations, InvalidCode> {
     check_locals(body)?;
     let mut validator = function.into_validator(allocations);
@@ -21,6 +23,7 @@ pub(super) fn check_body<R: WasmModuleResources>(
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
         check_operator(&operator, offset)?;
+        count_targets(&operator, branch_targets, offset)?;
         validator.op(offset, &operator)?;
         check_nesting(&validator, offset)?;
     }
@@ -38,6 +41,24 @@ fn check_locals(body: &FunctionBody<'_>) -> Result<(), InvalidCode> {
         check_value(ty, offset)?;
     }
     Ok(())
+}
+
+fn count_targets(
+    operator: &Operator<'_>,
+    branch_targets: &mut u32,
+    offset: usize,
+) -> Result<(), InvalidCode> {
+    if let Operator::BrTable { targets } = operator {
+        // The default is one, too.
+        let more = targets.len().saturating_add(1);
+        *branch_targets = branch_targets.saturating_add(more);
+    }
+    within(
+        Rule::BranchTargets,
+        *branch_targets,
+        MAX_BRANCH_TARGETS,
+        offset,
+    )
 }
 
 fn check_nesting<R: WasmModuleResources>(

@@ -114,6 +114,22 @@ fn every_limit_is_kept_to_the_last_unit() {
 }
 
 #[test]
+fn the_targets_of_all_branch_tables_are_counted_together() {
+    let table = |count: u32| {
+        let targets = "0 ".repeat(count as usize);
+        format!("(func (br_table {targets}(i32.const 0)))")
+    };
+    let half = limits::MAX_BRANCH_TARGETS / 2;
+    let halves = |more| with(&format!("{}{}", table(half), table(half + more)));
+    validate(&halves(0)).unwrap();
+    Interpreter.prepare(&halves(0), &GAS_SCHEDULE_V1).unwrap();
+    let error = refused(&halves(1));
+    assert_eq!(error.rule, Rule::BranchTargets);
+    assert_eq!(error.limit, Some(limits::MAX_BRANCH_TARGETS.into()));
+    assert_eq!(error.found, Some(u64::from(limits::MAX_BRANCH_TARGETS) + 1));
+}
+
+#[test]
 fn the_size_of_code_is_looked_at_before_anything_else() {
     let error = refused(&vec![0; MAX_CODE_BYTES + 1]);
     assert_eq!(error.rule, Rule::CodeBytes);
@@ -261,7 +277,7 @@ fn types_that_are_no_functions_are_refused_before_they_are_read() {
     let shared = [0x65, 0x60, 0, 0];
     for ty in [&group[..], &subtype, &array, &structure, &shared] {
         let mut code = b"\0asm\x01\0\0\0\x01".to_vec();
-        code.push(ty.len() as u8 + 1);
+        code.push(u8::try_from(ty.len()).unwrap() + 1);
         code.push(1);
         code.extend(ty);
         let error = refused(&code);
