@@ -36,5 +36,8 @@ pub const MAX_ELEMENT_SEGMENTS: u32 = 64;
 pub const MAX_DATA_SEGMENTS: u32 = 256;
 /// Most exports.
 pub const MAX_EXPORTS: u32 = 64;
+/// Most targets of the branch tables of all functions together. A target is a byte, and is compared with as many values as
+/// its label has, so without a limit they take ten times as long as other code.
+pub const MAX_BRANCH_TARGETS: u32 = 16_384;
 /// How deep blocks of a function may be nested.
 pub const MAX_NESTING: u32 = 1_024;

@@ -18,6 +18,8 @@ pub enum Rule {
     CoreModule,
     /// Nothing runs when it is instantiated.
     NoStart,
+    /// There is a limited number of imports: as many as the interface has functions.
+    Imports,
     /// Everything that it imports is a function of the interface.
     ImportModule,
     /// An import is known by its name.
@@ -36,6 +38,8 @@ pub enum Rule {
     Functions,
     /// A function has a limited number of locals.
     Locals,
+    /// There is a limited number of targets in the branch tables of all functions.
+    BranchTargets,
     /// Blocks are nested to a limited depth.
     Nesting,
     /// There is a limited number of globals.
@@ -75,6 +79,7 @@ impl fmt::Display for Rule {
             Self::Valid => "it is no valid module with the proposals that are on",
             Self::CoreModule => "it is no core module",
             Self::NoStart => "it has a start function",
+            Self::Imports => "imports",
             Self::ImportModule => "it imports what is no function of module `ordlane`",
             Self::ImportName => "it imports a function that is not in the interface",
             Self::ImportSignature => "it imports a function by another signature",
@@ -84,6 +89,7 @@ impl fmt::Display for Rule {
             Self::Results => "results",
             Self::Functions => "functions",
             Self::Locals => "locals of a function",
+            Self::BranchTargets => "targets of branch tables",
             Self::Nesting => "nested blocks",
             Self::Globals => "globals",
             Self::Tables => "tables",

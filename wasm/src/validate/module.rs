@@ -1,10 +1,11 @@
 //! The sections of a module, one after another.
 
 use wasmparser::{
-    CompositeInnerType, Encoding, Export, ExportSectionReader, ExternalKind, FromReader, FuncType,
-    FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, Import,
-    ImportSectionReader, MemorySectionReader, MemoryType, Parser, Payload, RefType, SectionLimited,
-    TableSectionReader, TableType, TypeRef, TypeSectionReader, ValType, ValidPayload, Validator,
+    BinaryReader, CompositeInnerType, ElementItems, ElementSectionReader, Encoding, Export,
+    ExportSectionReader, ExternalKind, FromReader, FuncType, FuncValidatorAllocations,
+    FunctionSectionReader, GlobalSectionReader, Import, ImportSectionReader, MemorySectionReader,
+    MemoryType, Parser, Payload, RecGroup, RefType, SectionLimited, TableSectionReader, TableType,
+    TypeRef, TypeSectionReader, ValType, ValidPayload, Validator,
 };
 
 use super::{
@@ -25,12 +26,17 @@ pub(super) struct Pass {
     memory: Option<Shape>,
     parts: u32,
     data_bytes: usize,
+    /// How many targets the branch tables have.
+    branch_targets: u32,
     /// The required exports that were found.
     found: [bool; REQUIRED.len()],
 }
 
 /// How many parts a segment counts for.
 const SEGMENT_PARTS: u32 = 8;
+
+/// How the type of a function begins. Groups of types and those that garbage is collected of begin otherwise.
+const FUNCTION_TYPE: u8 = 0x60;
 
 /// What must be exported.
 const REQUIRED: [&str; 4] = [abi::MEMORY, abi::INIT, abi::CALL, abi::MARKER];
@@ -45,6 +51,7 @@ impl Pass {
             memory: None,
             parts: 0,
             data_bytes: 0,
+            branch_targets: 0,
             found: [false; REQUIRED.len()],
         }
     }
@@ -55,10 +62,11 @@ impl Pass {
         for payload in parser.parse_all(code) {
             let payload = payload?;
             // Our limits first: they bound what the validator does.
-            self.before(&payload)?;
+            self.before(&payload, code)?;
             if let ValidPayload::Func(function, body) = self.validator.payload(&payload)? {
                 let allocations = core::mem::take(&mut self.allocations);
-                self.allocations = check_body(function, &body, allocations)?;
+                self.allocations =
+                    check_body(function, &body, allocations, &mut self.branch_targets)?;
             }
         }
         let end = code.len();
@@ -75,7 +83,7 @@ impl Pass {
         })
     }
 
-    fn before(&mut self, payload: &Payload<'_>) -> Result<(), InvalidCode> {
+    fn before(&mut self, payload: &Payload<'_>, code: &[u8]) -> Result<(), InvalidCode> {
         self.count(payload)?;
         match payload {
             Payload::Version {
@@ -86,16 +94,14 @@ impl Pass {
             Payload::StartSection { range, .. } => {
                 Err(InvalidCode::new(Rule::NoStart, range.start))
             }
-            Payload::TypeSection(section) => self.add_types(section),
+            Payload::TypeSection(section) => self.add_types(section, code),
             Payload::ImportSection(section) => self.check_imports(section),
             Payload::FunctionSection(section) => self.add_functions(section),
             Payload::TableSection(section) => check_tables(section),
             Payload::MemorySection(section) => self.add_memory(section),
             Payload::GlobalSection(section) => check_globals(section),
             Payload::ExportSection(section) => self.check_exports(section),
-            Payload::ElementSection(section) => {
-                counted(Rule::ElementSegments, section, limits::MAX_ELEMENT_SEGMENTS)
-            }
+            Payload::ElementSection(section) => check_elements(section),
             Payload::DataSection(section) => {
                 counted(Rule::DataSegments, section, limits::MAX_DATA_SEGMENTS)
             }
@@ -143,11 +149,22 @@ impl Pass {
         Ok(())
     }
 
-    fn add_types(&mut self, section: &TypeSectionReader<'_>) -> Result<(), InvalidCode> {
+    fn add_types(
+        &mut self,
+        section: &TypeSectionReader<'_>,
+        code: &[u8],
+    ) -> Result<(), InvalidCode> {
         counted(Rule::Types, section, limits::MAX_TYPES)?;
-        let offset = section.range().start;
-        for group in section.clone() {
-            for ty in group?.types() {
+        let (begin, end) = (section.original_position(), section.range().end);
+        let bytes = code.get(begin..end).unwrap_or_default();
+        let mut reader = BinaryReader::new_features(bytes, begin, FEATURES);
+        for _ in 0..section.count() {
+            let offset = reader.original_position();
+            // The reader of a group makes room for as many types as it claims, so none is given to it.
+            if reader.clone().read_u8()? != FUNCTION_TYPE {
+                return Err(InvalidCode::new(Rule::Types, offset));
+            }
+            for ty in reader.read::<RecGroup>()?.types() {
                 self.add_type(&ty.composite_type.inner, offset)?;
             }
         }
@@ -156,7 +173,7 @@ impl Pass {
 
     fn check_imports(&mut self, section: &ImportSectionReader<'_>) -> Result<(), InvalidCode> {
         // Nobody needs a function twice.
-        counted(Rule::ImportName, section, abi::FUNCTIONS.len())?;
+        counted(Rule::Imports, section, abi::FUNCTIONS.len())?;
         for import in section.clone().into_iter_with_offsets() {
             let (offset, import) = import?;
             self.check_import(&import, offset)?;
@@ -281,6 +298,20 @@ fn check_tables(section: &TableSectionReader<'_>) -> Result<(), InvalidCode> {
     counted(Rule::Tables, section, 1_u32)?;
     for table in section.clone() {
         check_table(&table?.ty, section.range().start)?;
+    }
+    Ok(())
+}
+
+/// The table holds references to functions, so no segment needs others.
+fn check_elements(section: &ElementSectionReader<'_>) -> Result<(), InvalidCode> {
+    counted(Rule::ElementSegments, section, limits::MAX_ELEMENT_SEGMENTS)?;
+    for element in section.clone().into_iter_with_offsets() {
+        let (offset, element) = element?;
+        if let ElementItems::Expressions(ty, _) = element.items
+            && ty != RefType::FUNCREF
+        {
+            return Err(InvalidCode::new(Rule::References, offset));
+        }
     }
     Ok(())
 }

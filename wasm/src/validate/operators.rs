@@ -1,18 +1,20 @@
 //! The code of functions: locals, nesting, and references.
 
 use wasmparser::{
-    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType,
-    WasmModuleResources,
+    BlockType, FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator,
+    ValType, WasmModuleResources,
 };
 
 use super::error::{InvalidCode, Rule, within};
-use crate::limits::{MAX_LOCALS, MAX_NESTING};
+use crate::limits::{MAX_BRANCH_TARGETS, MAX_LOCALS, MAX_NESTING};
 
-/// Compares a body with the rules of WebAssembly and with ours. Gives back what can be used for the next one.
+/// Compares a body with the rules of WebAssembly and with ours, and adds the targets of its branch tables to those of the
+/// bodies before. Gives back what can be used for the next one.
 pub(super) fn check_body<R: WasmModuleResources>(
     function: FuncToValidate<R>,
     body: &FunctionBody<'_>,
     allocations: FuncValidatorAllocations,
+    branch_targets: &mut u32,
 ) -> Result<FuncValidatorAllocations, InvalidCode> {
     check_locals(body)?;
     let mut validator = function.into_validator(allocations);
@@ -21,6 +23,7 @@ pub(super) fn check_body<R: WasmModuleResources>(
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
         check_operator(&operator, offset)?;
+        count_targets(&operator, branch_targets, offset)?;
         validator.op(offset, &operator)?;
         check_nesting(&validator, offset)?;
     }
@@ -40,6 +43,24 @@ fn check_locals(body: &FunctionBody<'_>) -> Result<(), InvalidCode> {
     Ok(())
 }
 
+fn count_targets(
+    operator: &Operator<'_>,
+    branch_targets: &mut u32,
+    offset: usize,
+) -> Result<(), InvalidCode> {
+    if let Operator::BrTable { targets } = operator {
+        // The default is one, too.
+        let more = targets.len().saturating_add(1);
+        *branch_targets = branch_targets.saturating_add(more);
+    }
+    within(
+        Rule::BranchTargets,
+        *branch_targets,
+        MAX_BRANCH_TARGETS,
+        offset,
+    )
+}
+
 fn check_nesting<R: WasmModuleResources>(
     validator: &FuncValidator<R>,
     offset: usize,
@@ -49,7 +70,8 @@ fn check_nesting<R: WasmModuleResources>(
     within(Rule::Nesting, depth, MAX_NESTING, offset)
 }
 
-/// Refuses what takes references out of the table, or puts other ones in.
+/// Refuses what takes references out of the table, or puts other ones in, and types that speak of them: in code that never
+/// runs they would be valid.
 const fn check_operator(operator: &Operator<'_>, offset: usize) -> Result<(), InvalidCode> {
     match operator {
         Operator::RefNull { .. }
@@ -60,6 +82,14 @@ const fn check_operator(operator: &Operator<'_>, offset: usize) -> Result<(), In
         | Operator::TableGrow { .. }
         | Operator::TableFill { .. }
         | Operator::TableSize { .. } => Err(InvalidCode::new(Rule::References, offset)),
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            match blockty {
+                BlockType::Type(ty) => check_value(*ty, offset),
+                // Types of functions were looked at in their section.
+                BlockType::Empty | BlockType::FuncType(_) => Ok(()),
+            }
+        }
+        Operator::TypedSelect { ty } => check_value(*ty, offset),
         _ => Ok(()),
     }
 }

@@ -114,6 +114,22 @@ fn every_limit_is_kept_to_the_last_unit() {
 }
 
 #[test]
+fn the_targets_of_all_branch_tables_are_counted_together() {
+    let table = |count: u32| {
+        let targets = "0 ".repeat(count as usize);
+        format!("(func (br_table {targets}(i32.const 0)))")
+    };
+    let half = limits::MAX_BRANCH_TARGETS / 2;
+    let halves = |more| with(&format!("{}{}", table(half), table(half + more)));
+    validate(&halves(0)).unwrap();
+    Interpreter.prepare(&halves(0), &GAS_SCHEDULE_V1).unwrap();
+    let error = refused(&halves(1));
+    assert_eq!(error.rule, Rule::BranchTargets);
+    assert_eq!(error.limit, Some(limits::MAX_BRANCH_TARGETS.into()));
+    assert_eq!(error.found, Some(u64::from(limits::MAX_BRANCH_TARGETS) + 1));
+}
+
+#[test]
 fn the_size_of_code_is_looked_at_before_anything_else() {
     let error = refused(&vec![0; MAX_CODE_BYTES + 1]);
     assert_eq!(error.rule, Rule::CodeBytes);
@@ -185,6 +201,16 @@ fn references_stay_in_the_table() {
     ] {
         assert_eq!(rule(&with(text)), Rule::References, "{text}");
     }
+    // What never runs has none either.
+    for text in [
+        "(func unreachable (block (result funcref) unreachable) drop)",
+        "(func unreachable (loop (result externref) unreachable) drop)",
+        "(func unreachable (if (result funcref) (then unreachable) (else unreachable)) drop)",
+        "(func unreachable (select (result funcref)) drop)",
+        "(elem externref (ref.null extern))",
+    ] {
+        assert_eq!(rule(&with(text)), Rule::References, "{text}");
+    }
     validate(&with(
         "(table 2 funcref) (type $t (func)) (elem (i32.const 0) 0 0)
          (func (call_indirect (type $t) (i32.const 1)))
@@ -227,6 +253,36 @@ fn imports_are_those_of_the_interface() {
         "(import \"ordlane\" \"gas_left\" (func (result i64)))",
     ))
     .unwrap();
+}
+
+#[test]
+fn a_module_imports_no_more_than_there_are_functions() {
+    let imports = |count| with(&IMPORT.repeat(count));
+    let most = crate::abi::FUNCTIONS.len();
+    validate(&imports(most)).unwrap();
+    let error = refused(&imports(most + 1));
+    assert_eq!(error.limit, Some(most as u64));
+    assert_eq!(error.found, Some(most as u64 + 1));
+    let text = format!("{} imports, the limit is {most} (at byte", most + 1);
+    assert!(error.to_string().starts_with(&text), "{error}");
+}
+
+const IMPORT: &str = "(import \"ordlane\" \"gas_left\" (func (result i64)))";
+
+#[test]
+fn types_that_are_no_functions_are_refused_before_they_are_read() {
+    // A group that claims a million types, for which its reader would make room.
+    let group = [0x4e, 0xc0, 0x84, 0x3d];
+    let (subtype, array, structure) = ([0x50, 0, 0x60], [0x5e, 0x7f, 0], [0x5f, 0xff, 0x7f]);
+    let shared = [0x65, 0x60, 0, 0];
+    for ty in [&group[..], &subtype, &array, &structure, &shared] {
+        let mut code = b"\0asm\x01\0\0\0\x01".to_vec();
+        code.push(u8::try_from(ty.len()).unwrap() + 1);
+        code.push(1);
+        code.extend(ty);
+        let error = refused(&code);
+        assert_eq!((error.rule, error.offset), (Rule::Types, 11), "{error}");
+    }
 }
 
 #[test]
