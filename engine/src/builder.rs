@@ -11,7 +11,7 @@ use ordlane_gpu_kernels::{Backend, Dispatcher, DispatcherConfig, GpuOptions};
 use ordlane_primitives::{Block, BlockHeader, BlockHeight, Genesis, Hash, Receipts, codec};
 use ordlane_scheduler::{Config, Executor, Mode};
 use ordlane_state::{BlockCommit, Change, MemoryStorage, StateStore, Storage, StoreOptions};
-use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Interpreter, validate};
+use ordlane_wasm::{Contracts, DEFAULT_CACHE_BYTES, Fault, Interpreter};
 
 use crate::{
     AnyProposer, Engine, EngineError, ProposerSchedule, SystemError,
@@ -232,11 +232,12 @@ impl EngineBuilder {
         let store = StateStore::open_with(storage, hasher, options).map_err(SystemError::from)?;
         let store = Arc::new(store);
 
+        let contracts = self.contracts.unwrap_or_else(default_contracts);
         // Of a chain that begins here; else the first look at all accounts tells.
         let mut supply = None;
         if store.tip().is_none() {
             let genesis = self.genesis.as_ref().ok_or(SystemError::NoGenesis)?;
-            begin(&store, genesis, &dispatcher)?;
+            begin(&store, genesis, &contracts, &dispatcher)?;
             supply = genesis.total_supply().ok();
         } else if let Some(genesis) = &self.genesis {
             check_genesis(&store, genesis)?;
@@ -252,7 +253,7 @@ impl EngineBuilder {
             chain,
             committer,
             proposers: self.proposers.unwrap_or_else(|| Arc::new(AnyProposer)),
-            contracts: self.contracts.unwrap_or_else(default_contracts),
+            contracts,
         })
     }
 }
@@ -294,20 +295,34 @@ fn new_dispatcher(
     Ok(Arc::new(dispatcher))
 }
 
+/// What a deployment looks at, for the contracts of a genesis.
+fn check_contracts(genesis: &Genesis, contracts: &Contracts) -> Result<(), SystemError> {
+    let schedule = genesis.params().schedule()?;
+    for contract in genesis.contracts() {
+        let address = contract.address;
+        if contracts.has_native(&address) {
+            return Err(SystemError::GenesisAddress { address });
+        }
+        match contracts.check(&contract.code, schedule) {
+            Ok(()) => {}
+            Err(Fault::InvalidCode(source)) => {
+                return Err(SystemError::GenesisCode { address, source });
+            }
+            Err(fault) => return Err(SystemError::Internal(fault.to_string())),
+        }
+    }
+    Ok(())
+}
+
 /// Commits block 0.
 fn begin(
     store: &StateStore,
     genesis: &Genesis,
+    contracts: &Contracts,
     dispatcher: &Dispatcher,
 ) -> Result<(), SystemError> {
     genesis.validate()?;
-    for contract in genesis.contracts() {
-        let address = contract.address;
-        validate(&contract.code).map_err(|source| SystemError::GenesisCode {
-            address,
-            source: Box::new(source),
-        })?;
-    }
+    check_contracts(genesis, contracts)?;
     let changes: Vec<Change> = genesis
         .state()
         .into_iter()

@@ -309,6 +309,12 @@ pub enum SystemError {
         #[source]
         source: Box<InvalidCode>,
     },
+    /// A contract of the genesis stands where the engine has one in Rust.
+    #[error("there is a contract in Rust at {address}, where the genesis has another")]
+    GenesisAddress {
+        /// Where.
+        address: Address,
+    },
     /// What the store holds under a key is not what must be there.
     #[error("the store's {what} cannot be decoded")]
     Corrupt {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ordlane_primitives::{Address, Amount, BlockHeight, Event, Gas, Hash, Nonce, RawKey};
+use ordlane_primitives::{
+    Address, Amount, BlockHeight, Event, Gas, Hash, Nonce, RawKey, limits::MAX_CONTRACT_INPUT_BYTES,
+};
 use ordlane_state::StateStore;
 use ordlane_wasm::{
-    Action, Bytes, Checkpoint, Environment, Fault, Host, Interrupt, Slot, TransactError,
-    Transacted, transact,
+    Action, Bytes, Checkpoint, Environment, Fault, Host, Interrupt, Slot, Transacted, transact,
 };
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 pub struct ContractQuery {
     /// Which contract.
     pub contract: Address,
-    /// What it is given.
+    /// What it is given, at most 64 KiB.
     pub input: Vec<u8>,
     /// Who asks, as the contract sees it.
     pub caller: Address,
@@ -51,6 +52,18 @@ impl Engine {
         height: Option<BlockHeight>,
         query: &ContractQuery,
     ) -> Result<ContractAnswer, EngineError> {
+        let (found, limit) = (query.input.len(), MAX_CONTRACT_INPUT_BYTES);
+        if found > limit {
+            // As a contract that calls it with as much is told.
+            return Ok(ContractAnswer {
+                gas_used: Gas::ZERO,
+                outcome: Err(Fault::Limit {
+                    what: "bytes of input",
+                    found: found as u64,
+                    limit: limit as u64,
+                }),
+            });
+        }
         let _kept = self.chain.keep();
         let height = height.unwrap_or_else(|| self.durable_head().height);
         let at_height = AtHeight {
@@ -79,14 +92,15 @@ impl Engine {
             failed: None,
         };
         let gas = query.gas_limit;
-        match transact(&mut host, &self.contracts, &environment, action, gas) {
+        let done = transact(&mut host, &self.contracts, &environment, action, gas);
+        // Whatever a contract in Rust has made of it.
+        if let Some(failed) = host.failed {
+            return Err(failed.into());
+        }
+        match done {
             Ok(Transacted {
                 gas_used, outcome, ..
             }) => Ok(ContractAnswer { gas_used, outcome }),
-            Err(TransactError::Interrupted(_)) => Err(host
-                .failed
-                .unwrap_or_else(|| SystemError::Internal("a query was ended".to_owned()))
-                .into()),
             Err(error) => Err(SystemError::Internal(error.to_string()).into()),
         }
     }
@@ -189,4 +203,6 @@ impl Host for ReadOnly<'_> {
     }
 
     fn revert(&mut self, _: Checkpoint) {}
+
+    fn release(&mut self, _: Checkpoint) {}
 }

@@ -34,8 +34,9 @@ pub struct Simulation {
     pub access: Vec<RawKey>,
     /// What it would change.
     pub diff: StateDiff,
-    /// The smallest gas limit with which it would succeed, while one unit less would not; none where it would not with the
-    /// limit that it has.
+    /// The smallest gas limit with which it would succeed, found by halving: with it the transaction succeeds, with one unit
+    /// less it does not. A contract that looks at its gas may have other such limits below. None where it would not succeed
+    /// with the limit that it has.
     pub gas_estimate: Option<Gas>,
 }
 
@@ -58,8 +59,8 @@ impl From<SystemError> for SimulateError {
 }
 
 impl Engine {
-    /// What a transaction would do as the first one of the block after `parent`. Nothing is changed, and the signature is
-    /// taken for valid.
+    /// What a transaction that one key signs would do as the first one of the block after `parent`. Nothing is changed, and
+    /// the signature is taken for valid.
     ///
     /// The estimate is found by trying smaller limits, each one a whole run: what is asked of the gas limit is the bound on
     /// the work.
@@ -67,12 +68,31 @@ impl Engine {
     /// # Errors
     /// [`SimulateError::Invalid`] for a nonce, a fee or a format with which it cannot be in a block,
     /// [`SimulateError::Engine`] as in [`Engine::execute`].
-    #[tracing::instrument(skip_all, fields(parent = %parent, sender = %payload.sender))]
     pub fn simulate(
         &self,
         parent: &BlockHash,
         context: &BlockContext,
         payload: &TransactionPayload,
+    ) -> Result<Simulation, SimulateError> {
+        let auth = Auth::Ed25519 {
+            key: [0; 32],
+            signature: [0; 64],
+        };
+        let payload = payload.clone();
+        self.simulate_signed(parent, context, &Transaction { payload, auth })
+    }
+
+    /// The same for a transaction that is signed in any way, which is part of its size and of its gas. Whether the signatures
+    /// are valid, and the sender's, is not looked at: zeros will do.
+    ///
+    /// # Errors
+    /// As [`Engine::simulate`].
+    #[tracing::instrument(skip_all, fields(parent = %parent, sender = %tx.payload.sender))]
+    pub fn simulate_signed(
+        &self,
+        parent: &BlockHash,
+        context: &BlockContext,
+        tx: &Transaction,
     ) -> Result<Simulation, SimulateError> {
         self.dispatcher.lanes().detached(|| {
             let parent = self.parent(parent)?;
@@ -84,7 +104,7 @@ impl Engine {
                 state: &parent.state,
                 runner: Runner::sequential()?,
             };
-            trial.simulation(payload)
+            trial.simulation(tx)
         })
     }
 }
@@ -99,17 +119,17 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn simulation(&self, payload: &TransactionPayload) -> Result<Simulation, SimulateError> {
+    fn simulation(&self, tx: &Transaction) -> Result<Simulation, SimulateError> {
         let recording = Recording::new(self.state);
         let state = ParentState::new(&recording, Vec::new());
-        let ran = self.run(&state, payload, payload.gas_limit)?;
+        let ran = self.run(&state, tx, tx.payload.gas_limit)?;
         let changes = seal::changes(&ran.writes, &state)?;
         drop(state);
         let missing = || SystemError::Internal("a transaction left no receipt".to_owned());
         let receipt = ran.receipts.into_iter().next().ok_or_else(missing)?;
         let succeeds = receipt.status == ReceiptStatus::Success;
         let gas_estimate = match succeeds {
-            true => Some(self.smallest_limit(payload, Gas(ran.gas_used))?),
+            true => Some(self.smallest_limit(tx, Gas(ran.gas_used))?),
             false => None,
         };
         let failure = ran.failures.into_iter().next();
@@ -122,25 +142,24 @@ impl Trial<'_> {
         })
     }
 
-    /// The smallest limit from `used` on with which it succeeds; with the payload's own it does.
-    fn smallest_limit(
-        &self,
-        payload: &TransactionPayload,
-        used: Gas,
-    ) -> Result<Gas, SimulateError> {
+    /// The smallest limit with which it succeeds; with its own it does, and uses so much.
+    fn smallest_limit(&self, tx: &Transaction, used: Gas) -> Result<Gas, SimulateError> {
         let succeeds = |limit: u64| -> Result<bool, SimulateError> {
-            match self.run(self.state, payload, Gas(limit)) {
+            match self.run(self.state, tx, Gas(limit)) {
                 Ok(ran) => Ok(ran.failures.is_empty()),
                 // Too little even for what it costs before it runs.
                 Err(SimulateError::Invalid(_)) => Ok(false),
                 Err(other) => Err(other),
             }
         };
-        // Most transactions need what they use.
-        if succeeds(used.0)? {
-            return Ok(used);
-        }
-        let (mut fails, mut enough) = (used.0, payload.gas_limit.0);
+        // Most transactions need what they use. Some need more meanwhile than they use in the end, and some have calls that
+        // use whatever they are given.
+        let below = used.0.saturating_sub(1);
+        let (mut fails, mut enough) = match succeeds(used.0)? {
+            false => (used.0, tx.payload.gas_limit.0),
+            true if succeeds(below)? => (0, below),
+            true => return Ok(used),
+        };
         while enough.saturating_sub(fails) > 1 {
             let middle = fails.midpoint(enough);
             if succeeds(middle)? {
@@ -155,10 +174,10 @@ impl Trial<'_> {
     fn run(
         &self,
         state: &ParentState<'_>,
-        payload: &TransactionPayload,
+        tx: &Transaction,
         gas_limit: Gas,
     ) -> Result<Ran, SimulateError> {
-        let tx = self.admitted(payload, gas_limit)?;
+        let tx = self.admitted(tx, gas_limit)?;
         let codes = |hash: &Hash| state.code(hash);
         let vm = Transition {
             rules: self.rules,
@@ -178,21 +197,10 @@ impl Trial<'_> {
         })
     }
 
-    /// The transaction as if it were signed by one key.
-    fn admitted(
-        &self,
-        payload: &TransactionPayload,
-        gas_limit: Gas,
-    ) -> Result<Verified, SimulateError> {
-        let payload = TransactionPayload {
-            gas_limit,
-            ..payload.clone()
-        };
-        let auth = Auth::Ed25519 {
-            key: [0; 32],
-            signature: [0; 64],
-        };
-        let tx = Transaction { payload, auth };
+    /// The transaction as if its signatures were valid.
+    fn admitted(&self, tx: &Transaction, gas_limit: Gas) -> Result<Verified, SimulateError> {
+        let mut tx = tx.clone();
+        tx.payload.gas_limit = gas_limit;
         let bytes = codec::encode(&tx);
         let decoded = Decoded::from_bytes(&bytes).map_err(ValidationError::from)?;
         let (expected, got) = (self.rules.params.chain_id, decoded.tx.payload.chain_id);

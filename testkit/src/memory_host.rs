@@ -195,6 +195,10 @@ impl Host for MemoryHost {
         self.state = self.moments.pop().expect("there was such a checkpoint");
     }
 
+    fn release(&mut self, checkpoint: Checkpoint) {
+        self.moments.truncate(checkpoint.0);
+    }
+
     fn debug(&mut self, _: &Address, text: &[u8]) {
         self.said.push(text.to_vec());
     }

@@ -51,7 +51,8 @@ pub struct CacheStats {
 
 #[derive(Debug, Default)]
 struct Entry {
-    prepared: OnceLock<Prepared>,
+    /// With the length of the code.
+    prepared: OnceLock<(Prepared, usize)>,
     /// Whether it was asked for since it was last looked at.
     used: AtomicBool,
 }
@@ -81,8 +82,8 @@ impl Cache {
         }
     }
 
-    /// What is kept under a key.
-    pub(crate) fn get(&self, key: &Key) -> Option<Prepared> {
+    /// What is kept under a key, and the length of its code.
+    pub(crate) fn get(&self, key: &Key) -> Option<(Prepared, usize)> {
         let entry = self.entries.get(key)?;
         let prepared = entry.prepared.get()?.clone();
         // Set only where it is not, so that threads that use one contract do not take its line from each other.
@@ -92,13 +93,18 @@ impl Cache {
         Some(prepared)
     }
 
-    /// The same, made if it is not there.
-    pub(crate) fn get_or_make(&self, key: Key, make: impl FnOnce() -> Prepared) -> Prepared {
+    /// The same, made of code of a length if it is not there.
+    pub(crate) fn get_or_make(
+        &self,
+        key: Key,
+        code_bytes: usize,
+        make: impl FnOnce() -> Prepared,
+    ) -> Prepared {
         let entry = self.entry(key);
         let mut made = false;
-        let prepared = entry.prepared.get_or_init(|| {
+        let (prepared, _) = entry.prepared.get_or_init(|| {
             made = true;
-            make()
+            (make(), code_bytes)
         });
         if made {
             self.made.fetch_add(1, Ordering::Relaxed);
@@ -136,7 +142,8 @@ impl Cache {
             let used = |entry: &Arc<Entry>| entry.used.swap(false, Ordering::Relaxed);
             match self.entries.remove_if(&oldest, |_, entry| !used(entry)) {
                 Some((_, entry)) => {
-                    let freed = entry.prepared.get().map_or(0, size_of_entry);
+                    let freed = entry.prepared.get();
+                    let freed = freed.map_or(0, |(prepared, _)| size_of_entry(prepared));
                     bytes = bytes.saturating_sub(freed);
                     self.evictions.fetch_add(1, Ordering::Relaxed);
                 }

@@ -16,7 +16,9 @@ use ordlane_primitives::{
 
 use crate::{
     Bytes, Contracts, Environment, Fault, Host, Shape,
-    limits::{MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES, PAGE_BYTES},
+    limits::{
+        MAX_DEBUG_BYTES, MAX_REVERT_BYTES, MAX_TRANSACTION_PAGES, MAX_WRITTEN_BYTES, PAGE_BYTES,
+    },
     transact::{Ended, Request, Transaction, Way},
 };
 
@@ -177,17 +179,17 @@ impl<'c> Call<'c> {
             .unwrap_or(0))
     }
 
-    /// What stands under a key of the contract's storage; it is copied into a room of `cap` bytes.
+    /// What stands under a key of the contract's storage.
     ///
     /// # Errors
     /// [`Fault::OutOfGas`], and [`Fault::Limit`] for a key that is too long.
-    pub fn storage_get(&mut self, key: &[u8], cap: usize) -> Result<Option<Bytes>, Fault> {
+    pub fn storage_get(&mut self, key: &[u8]) -> Result<Option<Bytes>, Fault> {
         self.charge_host_call(key.len())?;
         check("bytes of a storage key", key.len(), MAX_STORAGE_KEY_BYTES)?;
         self.charge(self.schedule().storage_read().0)?;
         let value = self.world.host.value(&self.address, key)?;
-        let copied = value.as_ref().map_or(0, |value| value.len().min(cap));
-        self.charge_copy(copied)?;
+        // It is read whole, however much of it the contract wants to have.
+        self.charge_copy(value.as_ref().map_or(0, |value| value.len()))?;
         Ok(value)
     }
 
@@ -337,6 +339,7 @@ impl<'c> Call<'c> {
         self.charge_copy(code.len())?;
         self.check_writable("a deployment")?;
         check("bytes of code", code.len(), MAX_CODE_BYTES)?;
+        self.charge(self.schedule().hash(code.len() as u64).0)?;
         let hash = code_hash(code);
         let address = Address::of_salted_contract(&self.address, salt, &hash);
         let way = Way::Deploy {
@@ -486,6 +489,15 @@ impl<'c> Call<'c> {
         let look = self.schedule().storage_read().0;
         self.charge(look)?;
         let slot = self.world.host.slot(&self.address, key)?;
+        let stood = slot.current.as_ref().map_or(0, |current| current.len());
+        self.charge_copy(stood)?;
+        let written = &mut self.world.transaction.written;
+        *written = written.saturating_add(key.len().saturating_add(len).saturating_add(stood));
+        check(
+            "bytes written in a transaction",
+            *written,
+            MAX_WRITTEN_BYTES,
+        )?;
         let charge = self.schedule().storage_write(&SlotWrite {
             original: slot.original.as_deref(),
             current: slot.current.as_deref(),

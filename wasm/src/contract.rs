@@ -23,20 +23,15 @@ pub enum Entry {
 ///
 /// [`Contracts::with_native`]: crate::Contracts::with_native
 pub trait Contract: Debug + Send + Sync {
-    /// The length of its code in bytes, by which the first call in a transaction is charged. Nothing for one in Rust.
-    fn code_bytes(&self) -> u64 {
-        0
-    }
-
     /// What it takes of memory, about, in bytes.
     fn size_bytes(&self) -> usize {
         0
     }
 
-    /// Runs it. What it returns is what the caller is given.
+    /// Runs it. What it returns is what the caller is given, at most 16 KiB.
     ///
     /// # Errors
-    /// [`Fault`], its own or one that its [`Call`] gave it.
+    /// [`Fault`], its own or one that its [`Call`] gave it. Of a reason to revert the first KiB is kept.
     fn run(&self, entry: Entry, call: &mut Call<'_>) -> Result<Vec<u8>, Fault>;
 }
 

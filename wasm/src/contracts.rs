@@ -5,10 +5,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use ordlane_primitives::{Address, GasSchedule, Hash};
+use ordlane_primitives::{Address, GasSchedule, Hash, hash::code_hash};
 
 use crate::{
-    Contract, ContractEngine, Fault, Interrupt,
+    Contract, ContractEngine, Fault,
     cache::{Cache, CacheStats},
 };
 
@@ -21,6 +21,8 @@ pub struct Contracts {
     engine: Arc<dyn ContractEngine>,
     natives: HashMap<Address, Arc<dyn Contract>>,
     cache: Cache,
+    /// Whether hosts are asked for code that is kept ready, too.
+    asks_always: bool,
 }
 
 impl Contracts {
@@ -31,6 +33,7 @@ impl Contracts {
             engine,
             natives: HashMap::new(),
             cache: Cache::new(cache_bytes),
+            asks_always: false,
         }
     }
 
@@ -44,13 +47,15 @@ impl Contracts {
         self
     }
 
-    /// The same contracts, none of which is prepared yet.
+    /// The same contracts for whoever records what hosts are asked: each transaction asks for the code of every contract
+    /// that it calls, whatever is kept ready.
     #[must_use]
-    pub fn anew(&self) -> Self {
+    pub fn recorded(&self) -> Self {
         Self {
             engine: Arc::clone(&self.engine),
             natives: self.natives.clone(),
             cache: Cache::new(self.cache.limit_bytes()),
+            asks_always: true,
         }
     }
 
@@ -65,21 +70,43 @@ impl Contracts {
         self.natives.get(address).cloned()
     }
 
-    /// The contract that the code with a hash makes. `code` is asked for where it is not prepared.
-    pub(crate) fn prepare<C: AsRef<[u8]>>(
+    /// Whether there is a contract in Rust at an address.
+    #[must_use]
+    pub fn has_native(&self, address: &Address) -> bool {
+        self.natives.contains_key(address)
+    }
+
+    /// Makes the code of a contract ready as a deployment would, and keeps it.
+    ///
+    /// # Errors
+    /// [`Fault::InvalidCode`], and [`Fault::System`] when the engine fails.
+    pub fn check(&self, code: &[u8], schedule: &'static GasSchedule) -> Result<(), Fault> {
+        self.prepare(&code_hash(code), schedule, code).map(drop)
+    }
+
+    /// The contract that the code with a hash makes, if it is ready, with the length of that code.
+    pub(crate) fn ready(
         &self,
         hash: &Hash,
         schedule: &'static GasSchedule,
-        code: impl FnOnce() -> Result<C, Interrupt>,
+    ) -> Option<(Arc<dyn Contract>, usize)> {
+        if self.asks_always {
+            return None;
+        }
+        let (prepared, code_bytes) = self.cache.get(&(*hash, schedule.version))?;
+        Some((prepared.ok()?, code_bytes))
+    }
+
+    /// The contract that the code with a hash makes.
+    pub(crate) fn prepare(
+        &self,
+        hash: &Hash,
+        schedule: &'static GasSchedule,
+        code: &[u8],
     ) -> Result<Arc<dyn Contract>, Fault> {
         let key = (*hash, schedule.version);
-        if let Some(prepared) = self.cache.get(&key) {
-            return prepared;
-        }
-        // Not while others wait for the entry: that this host ends its execution is no answer for them.
-        let code = code()?;
-        self.cache.get_or_make(key, || {
-            let prepared = self.engine.prepare(code.as_ref(), schedule);
+        self.cache.get_or_make(key, code.len(), || {
+            let prepared = self.engine.prepare(code, schedule);
             prepared.map_err(Fault::from)
         })
     }

@@ -30,7 +30,8 @@ pub struct Slot {
 /// The state as one transaction sees it, with what it has changed so far.
 ///
 /// Sizes of keys, values and events, gas, depth and permissions are no concern of a host: they were looked at before it is
-/// asked. Every method may end the execution with [`Interrupt`].
+/// asked. Every method may end the execution with [`Interrupt`]; a host that did so knows it, and takes no result from a
+/// contract in Rust that passes over it.
 ///
 /// Invariant: after [`Host::revert`] everything is as it was at the checkpoint, events included.
 pub trait Host {
@@ -102,6 +103,9 @@ pub trait Host {
 
     /// Takes everything back that has happened since.
     fn revert(&mut self, to: Checkpoint);
+
+    /// What has happened since will not be taken back by itself any more, only with what was before.
+    fn release(&mut self, checkpoint: Checkpoint);
 
     /// Whether the result can still count. Asked now and then; a long execution that cannot is ended.
     fn should_stop(&self) -> bool {

@@ -21,7 +21,7 @@ use self::{costs::Costs, frame::Frame};
 use crate::{
     Call, Contract, ContractEngine, Entry, Fault, InvalidCode, PrepareError, Rule, Shape,
     abi::{CALL, FUNCTIONS, INIT, MEMORY},
-    locals::charge_locals,
+    instrument::instrument,
     validate,
 };
 
@@ -49,11 +49,11 @@ impl ContractEngine for Interpreter {
         let shape = validate(code).map_err(Box::new)?;
         let system = |error: &dyn fmt::Display| PrepareError::System(error.to_string());
         dispatch::check().map_err(|error| system(&error))?;
-        let charged = charge_locals(code).map_err(|error| system(&error))?;
+        let instrumented = instrument(code).map_err(|error| system(&error))?;
         let costs = Costs::of(schedule).ok_or_else(|| system(&"no costs for the schedule"))?;
         let engine = Engine::new(&config(&costs));
-        let module =
-            Module::new(&engine, &charged).map_err(|error| refusal(Rule::Translation, &error))?;
+        let module = Module::new(&engine, &instrumented)
+            .map_err(|error| refusal(Rule::Translation, &error))?;
         let imports = module
             .imports()
             .map(|import| FUNCTIONS.iter().position(|f| f.name == import.name()))
@@ -133,10 +133,6 @@ impl fmt::Debug for WasmContract {
 }
 
 impl Contract for WasmContract {
-    fn code_bytes(&self) -> u64 {
-        self.code_bytes as u64
-    }
-
     fn size_bytes(&self) -> usize {
         let code = self.code_bytes.saturating_mul(EXPANSION);
         code.saturating_add(MODULE_BYTES)

@@ -33,8 +33,8 @@ mod contract;
 mod contracts;
 mod fault;
 mod host;
+mod instrument;
 mod interpreter;
-mod locals;
 mod transact;
 mod validate;
 

@@ -7,10 +7,18 @@ pub const PAGE_BYTES: usize = 64 * 1024;
 pub const MAX_INITIAL_PAGES: u32 = 32;
 /// Most pages that a contract's memory may have.
 pub const MAX_PAGES: u32 = 64;
+/// How often the memory of one instance may be grown, or tried to be: after that, `memory.grow` fails the call.
+pub const MAX_GROWTHS: u16 = 128;
 /// How many pages the memories of one transaction may have at the same time.
 pub const MAX_TRANSACTION_PAGES: u32 = 256;
 /// How deep calls may be nested, that of the transaction included.
 pub const MAX_CALL_DEPTH: usize = 16;
+/// How many bytes of keys and values one transaction may write to storage: every write has its key, what it puts there and
+/// what stood there (64 MiB). What it leaves behind fits into a block.
+pub const MAX_WRITTEN_BYTES: usize = 64 * 1024 * 1024;
+/// How many contracts one transaction keeps ready. One that it calls again after as many others pays for its code again, as
+/// at its first call.
+pub const MAX_HELD_CONTRACTS: usize = 32;
 /// How many bytes of the reason for a revert are kept.
 pub const MAX_REVERT_BYTES: usize = 1024;
 /// The longest text for whoever debugs a contract, in bytes.

@@ -1,18 +1,19 @@
 //! Calls and deployments: who is found at an address, what surrounds a run, and what is taken back when it fails.
 //!
 //! Invariant: a call that fails leaves the state, the events and the refunds as they were before it; only its gas is gone,
-//! and it has been called for the first time.
+//! and what it has paid to have ready. Nothing is made ready that is not paid for.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use ordlane_primitives::{
     Address, Amount, BlockHeight, ChainId, ErrorCode, Gas, GasSchedule, Hash, TimestampMs,
-    hash::code_hash,
+    hash::code_hash, limits::MAX_RETURN_DATA_BYTES,
 };
 
 use crate::{
-    Bytes, Call, Checkpoint, Contract, Contracts, Entry, Fault, Host, Interrupt, call::World,
-    limits::MAX_CALL_DEPTH,
+    Bytes, Call, Checkpoint, Contract, Contracts, Entry, Fault, Host, Interrupt,
+    call::World,
+    limits::{MAX_CALL_DEPTH, MAX_HELD_CONTRACTS, MAX_REVERT_BYTES},
 };
 
 /// What is the same for everything that one transaction calls.
@@ -88,16 +89,41 @@ pub enum TransactError {
 pub(crate) struct Transaction {
     /// Who is being called, outermost first, and whether others may call them meanwhile.
     active: Vec<(Address, bool)>,
-    /// Who has been called.
-    called: BTreeSet<Address>,
+    /// The contracts whose code is paid for.
+    held: Held,
+    /// Why there can be no result, though a contract in Rust may have passed over it.
+    failed: Option<Fault>,
     /// The pages of all memories that there are.
     pub(crate) pages: u32,
+    /// The bytes of all writes to storage, those among them that were taken back.
+    pub(crate) written: usize,
     /// What may be refunded, so far.
     pub(crate) refunds: i64,
     /// How many events there are.
     pub(crate) events: usize,
     /// Contracts that have given themselves other code.
     pub(crate) upgrades: Vec<(Address, Hash, Bytes)>,
+}
+
+/// The contracts that one transaction keeps ready, those that it has called first in front. They stay when a call is taken
+/// back: what made them ready is paid for.
+#[derive(Debug, Default)]
+struct Held(VecDeque<(Address, Hash, Arc<dyn Contract>)>);
+
+impl Held {
+    /// The contract at an address where code with a hash is.
+    fn find(&self, address: &Address, hash: &Hash) -> Option<Arc<dyn Contract>> {
+        let mut held = self.0.iter();
+        let found = held.find(|(at, of, _)| at == address && of == hash);
+        found.map(|(_, _, contract)| Arc::clone(contract))
+    }
+
+    fn hold(&mut self, address: Address, hash: Hash, contract: &Arc<dyn Contract>) {
+        if self.0.len() >= MAX_HELD_CONTRACTS {
+            self.0.pop_front();
+        }
+        self.0.push_back((address, hash, Arc::clone(contract)));
+    }
 }
 
 /// How something is called.
@@ -150,7 +176,9 @@ pub fn transact(
         environment,
         transaction: &mut transaction,
     };
-    let ended = world.begin(action, fuel).map_err(|fault| match fault {
+    let ended = world.begin(action, fuel);
+    let ended = transaction.failed.take().map_or(ended, Err);
+    let ended = ended.map_err(|fault| match fault {
         Fault::Interrupted(interrupt) => TransactError::Interrupted(interrupt),
         other => TransactError::System(other.to_string()),
     })?;
@@ -255,11 +283,17 @@ impl World<'_> {
         let mut fuel = call.fuel;
         self.transaction.active.pop();
         match outcome {
-            Ok(returned) => Ok(Ended {
-                fuel,
-                outcome: Ok(returned),
-            }),
-            Err(fault) if fault.code().is_none() => Err(fault),
+            Ok(returned) => {
+                self.host.release(before.host);
+                Ok(Ended {
+                    fuel,
+                    outcome: Ok(returned),
+                })
+            }
+            Err(fault) if fault.code().is_none() => {
+                self.transaction.failed = Some(fault.clone());
+                Err(fault)
+            }
             Err(fault) => {
                 self.take_back(before);
                 if fault.code() == Some(ErrorCode::OutOfGas) {
@@ -308,21 +342,7 @@ impl World<'_> {
     /// The contract that code makes.
     pub(crate) fn prepare(&self, hash: &Hash, code: &[u8]) -> Result<Arc<dyn Contract>, Fault> {
         let schedule = self.environment.schedule;
-        self.contracts.prepare(hash, schedule, || Ok(code))
-    }
-
-    /// The contract at an address.
-    fn contract_at(&mut self, address: &Address) -> Result<Arc<dyn Contract>, Fault> {
-        if let Some(native) = self.contracts.native(address) {
-            return Ok(native);
-        }
-        let hash = self.host.code_hash(address)?;
-        if hash == Hash::ZERO {
-            return Err(Fault::NoContract(*address));
-        }
-        let (schedule, host) = (self.environment.schedule, &mut *self.host);
-        self.contracts
-            .prepare(&hash, schedule, || host.code(address))
+        self.contracts.prepare(hash, schedule, code)
     }
 }
 
@@ -345,18 +365,52 @@ impl Call<'_> {
             let (from, to, amount) = (self.caller, self.address, self.value);
             self.world.transfer(&from, &to, amount)?;
         }
-        contract.run(entry, self)
+        match contract.run(entry, self) {
+            Ok(returned) if returned.len() > MAX_RETURN_DATA_BYTES => Err(Fault::Limit {
+                what: "bytes given back",
+                found: returned.len() as u64,
+                limit: MAX_RETURN_DATA_BYTES as u64,
+            }),
+            Err(Fault::Revert(mut reason)) => {
+                reason.truncate(MAX_REVERT_BYTES);
+                Err(Fault::Revert(reason))
+            }
+            ended => ended,
+        }
     }
 
-    /// The contract that is called, after what its first call in the transaction costs.
+    /// The contract that is called. Its first call in the transaction pays for its code before that is made ready.
     fn called(&mut self) -> Result<Arc<dyn Contract>, Fault> {
-        let address = self.address;
-        let contract = self.world.contract_at(&address)?;
-        if self.world.transaction.called.insert(address) {
-            let price = self.schedule().contract_code_byte;
-            self.charge(contract.code_bytes().saturating_mul(price))?;
+        let (address, contracts) = (self.address, self.world.contracts);
+        if let Some(native) = contracts.native(&address) {
+            return Ok(native);
         }
+        let hash = self.world.host.code_hash(&address)?;
+        if hash == Hash::ZERO {
+            return Err(Fault::NoContract(address));
+        }
+        if let Some(held) = self.world.transaction.held.find(&address, &hash) {
+            return Ok(held);
+        }
+        let schedule = self.schedule();
+        let contract = match contracts.ready(&hash, schedule) {
+            Some((contract, code_bytes)) => {
+                self.charge_code(code_bytes)?;
+                contract
+            }
+            None => {
+                let code = self.world.host.code(&address)?;
+                self.charge_code(code.len())?;
+                self.world.prepare(&hash, &code)?
+            }
+        };
+        self.world.transaction.held.hold(address, hash, &contract);
         Ok(contract)
+    }
+
+    fn charge_code(&mut self, bytes: usize) -> Result<(), Fault> {
+        let price = self.schedule().contract_code_byte;
+        self.charge((bytes as u64).saturating_mul(price))
     }
 
     /// The contract that is made, after what making it costs.
@@ -369,7 +423,7 @@ impl Call<'_> {
         }
         let contract = self.world.prepare(&hash, &code)?;
         self.world.host.set_code(&address, hash, code)?;
-        self.world.transaction.called.insert(address);
+        self.world.transaction.held.hold(address, hash, &contract);
         Ok(contract)
     }
 }

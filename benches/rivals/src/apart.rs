@@ -4,9 +4,9 @@
 //! ours. While it runs we wait, and it takes its own time.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use ordlane_rivals_apart::{Answer, Order, Outcome, Ready, Rival, Taken, Work, WorkShape};
@@ -147,7 +147,7 @@ impl Build {
             Self::Hashtree => ("apart-hashtree", "hashtree"),
         };
         command
-            .args(["build", "--release", "--locked"])
+            .args(["build", "--locked", "--profile", profile()])
             .args(["--message-format", "json-render-diagnostics"])
             .args(["--manifest-path", &format!("{home}/Cargo.toml")])
             .args(["--package", "ordlane-rivals-apart"])
@@ -161,6 +161,16 @@ impl Build {
     }
 }
 
+/// The profile that this program was built with, which cargo names its folder after.
+fn profile() -> &'static str {
+    let program = env::current_exe().unwrap_or_default();
+    let folder = program.parent().and_then(Path::file_name);
+    match folder.and_then(OsStr::to_str) {
+        Some("smoke") => "smoke",
+        _ => "release",
+    }
+}
+
 /// The program that cargo says it has built.
 fn executable(messages: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
@@ -171,9 +181,7 @@ fn executable(messages: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::executable;
+    use super::{Path, executable};
 
     #[test]
     fn the_program_is_found_among_cargos_messages() {

@@ -12,6 +12,7 @@ mod files;
 mod machine;
 mod measure;
 mod merkle;
+mod modules;
 mod opening;
 mod points;
 mod progress;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         cli::Command::Opening(options) => opening::compare(options),
         cli::Command::Block(options) => block::compare(options),
         cli::Command::Wasm(options) => wasm::compare(options),
+        cli::Command::Modules(options) => modules::compare(options),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

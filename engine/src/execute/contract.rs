@@ -47,15 +47,17 @@ impl Transition<'_> {
         // Admission has compared the limit with the intrinsic gas.
         let gas = Gas(payload.gas_limit.0.saturating_sub(tx.intrinsic.0));
         let ran = transact(&mut journal, self.contracts, &environment, action, gas);
+        // Whatever a contract in Rust has made of it.
+        if let Some(stop) = journal.take_stop() {
+            return Err(stop);
+        }
         let Transacted {
             gas_used,
             refund,
             outcome,
         } = match ran {
             Ok(transacted) => transacted,
-            Err(TransactError::Interrupted(_)) => {
-                return Err(journal.take_stop().unwrap_or_else(Stop::requested));
-            }
+            Err(TransactError::Interrupted(_)) => return Err(Stop::requested()),
             Err(error) => return Err(Stop::fatal(error)),
         };
         let gas = Gas(tx.intrinsic.0.saturating_add(gas_used.0));

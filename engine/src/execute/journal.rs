@@ -1,12 +1,10 @@
 //! What one transaction with contracts has changed so far, over the scheduler's view: the host of its contracts.
 //!
 //! Invariant: the view is only read until the transaction has succeeded, and the fields are then written once each. What
-//! was only added to is only added to in the view, too, so a receiver of many transfers conflicts with none of them.
+//! was only added to is only added to in the view, too, so a receiver of many transfers conflicts with none of them. Of a
+//! field there are no more values than there are calls inside each other, however often it is written.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use ordlane_primitives::{Address, Amount, Event, Hash, Nonce};
 use ordlane_scheduler::{OutOfBounds, Stop, View};
@@ -23,7 +21,8 @@ pub(super) struct Journal<'v, V> {
     view: &'v mut V,
     codes: &'v CodeSource<'v>,
     changed: BTreeMap<Field, Changed>,
-    undo: Vec<Undo>,
+    /// One for every checkpoint that is still of use, outermost first.
+    steps: Vec<Step>,
     events: Vec<Event>,
     /// Why the view, or the state below it, ended the run.
     stop: Option<Stop>,
@@ -38,11 +37,13 @@ enum Changed {
     By(Amount),
 }
 
-/// What takes one step back.
+/// What was at a checkpoint.
 #[derive(Debug)]
-enum Undo {
-    Change(Field, Option<Changed>),
-    Event,
+struct Step {
+    /// What had become of each field that has changed since.
+    fields: BTreeMap<Field, Option<Changed>>,
+    /// How many events there were.
+    events: usize,
 }
 
 impl<'v, V> Journal<'v, V>
@@ -54,7 +55,7 @@ where
             view,
             codes,
             changed: BTreeMap::new(),
-            undo: Vec::new(),
+            steps: Vec::new(),
             events: Vec::new(),
             stop: None,
         }
@@ -120,14 +121,10 @@ where
     }
 
     fn change(&mut self, field: Field, to: Changed) {
-        let before = match self.changed.entry(field.clone()) {
-            Entry::Occupied(mut entry) => Some(entry.insert(to)),
-            Entry::Vacant(entry) => {
-                entry.insert(to);
-                None
-            }
-        };
-        self.undo.push(Undo::Change(field, before));
+        let before = self.changed.insert(field.clone(), to);
+        if let Some(step) = self.steps.last_mut() {
+            step.fields.entry(field).or_insert(before);
+        }
     }
 
     fn or_stop<T>(&mut self, outcome: Result<T, Stop>) -> Result<T, Interrupt> {
@@ -156,9 +153,15 @@ where
 
     fn slot(&mut self, contract: &Address, key: &[u8]) -> Result<Slot, Interrupt> {
         let field = slot(contract, key);
-        let (below, read) = (self.read_below(&field)?, self.read(&field)?);
+        let below = self.read_below(&field)?;
         let original = self.or_stop(field.bytes(below).map_err(Stop::fatal))?;
-        let current = self.or_stop(field.bytes(read).map_err(Stop::fatal))?;
+        let current = match self.changed.get(&field) {
+            None => original.clone(),
+            Some(_) => {
+                let read = self.read(&field)?;
+                self.or_stop(field.bytes(read).map_err(Stop::fatal))?
+            }
+        };
         Ok(Slot { original, current })
     }
 
@@ -243,24 +246,39 @@ where
 
     fn emit(&mut self, event: Event) {
         self.events.push(event);
-        self.undo.push(Undo::Event);
     }
 
     fn checkpoint(&mut self) -> Checkpoint {
-        Checkpoint(self.undo.len())
+        self.steps.push(Step {
+            fields: BTreeMap::new(),
+            events: self.events.len(),
+        });
+        Checkpoint(self.steps.len().saturating_sub(1))
     }
 
     fn revert(&mut self, to: Checkpoint) {
-        while self.undo.len() > to.0 {
-            match self.undo.pop() {
-                Some(Undo::Event) => drop(self.events.pop()),
-                Some(Undo::Change(field, Some(before))) => {
-                    self.changed.insert(field, before);
-                }
-                Some(Undo::Change(field, None)) => {
-                    self.changed.remove(&field);
-                }
-                None => break,
+        while self.steps.len() > to.0
+            && let Some(step) = self.steps.pop()
+        {
+            self.events.truncate(step.events);
+            for (field, before) in step.fields {
+                match before {
+                    Some(before) => self.changed.insert(field, before),
+                    None => self.changed.remove(&field),
+                };
+            }
+        }
+    }
+
+    fn release(&mut self, checkpoint: Checkpoint) {
+        while self.steps.len() > checkpoint.0
+            && let Some(step) = self.steps.pop()
+        {
+            let Some(outer) = self.steps.last_mut() else {
+                continue;
+            };
+            for (field, before) in step.fields {
+                outer.fields.entry(field).or_insert(before);
             }
         }
     }

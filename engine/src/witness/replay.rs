@@ -31,7 +31,7 @@ pub(super) struct Replayed {
 }
 
 impl Alone {
-    /// None of the contracts is prepared yet, so that the code of each is asked for.
+    /// The code of every contract that is called is asked for.
     pub(super) fn new(contracts: &Contracts) -> Result<Self, SystemError> {
         let config = DispatcherConfig {
             backend: Backend::Cpu,
@@ -43,7 +43,7 @@ impl Alone {
         Ok(Self {
             dispatcher,
             runner: Runner::sequential()?,
-            contracts: contracts.anew(),
+            contracts: contracts.recorded(),
         })
     }
 

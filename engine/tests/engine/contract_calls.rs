@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use ordlane::{
-    AccountDiff, BlockContext, ContractQuery, Engine, SimulateError,
+    AccountDiff, BlockContext, ContractQuery, Engine, EngineError, SimulateError, SystemError,
     contracts::{
         Contracts, DEFAULT_CACHE_BYTES, Fault, Interpreter,
         native::{Names, Splitter},
     },
     primitives::{
-        Address, Amount, BlockHeight, ChainId, ChainParams, Code, ContractInput, ErrorCode, Gas,
-        GasPrice, Genesis, GenesisAccount, Memo, Nonce, RawKey, Receipt, ReceiptStatus, SigningKey,
-        TX_VERSION, TimestampMs, TransactionPayload, TxKind, codec, hash::code_hash,
+        Address, Amount, Auth, BlockHeight, ChainId, ChainParams, Code, ContractInput, ErrorCode,
+        Gas, GasPrice, Genesis, GenesisAccount, GenesisContract, IndexedSignature, Memo,
+        MultiPolicy, Nonce, RawKey, Receipt, ReceiptStatus, SigningKey, TX_VERSION, TimestampMs,
+        Transaction, TransactionPayload, TxKind,
+        codec::{self, Bounded},
+        hash::code_hash,
+        limits::MAX_CONTRACT_INPUT_BYTES,
     },
 };
 use ordlane_testkit::{guests, workload::token_transfer};
@@ -208,6 +212,113 @@ fn trying_a_transaction_says_what_committing_it_does_and_changes_nothing() {
     assert_eq!(of_tokens(&tried.diff), of_tokens(&diff));
     assert_eq!(of_tokens(&diff).len(), 2);
     assert!(!AccountDiff::all_of(&tried.diff).unwrap().is_empty());
+}
+
+#[test]
+fn the_estimate_is_small_where_a_call_uses_all_that_it_is_given() {
+    let mut chain = Chain::new();
+    let (loopback, probe) = (
+        chain.deploy(guests::LOOPBACK, b""),
+        chain.deploy(guests::PROBE, b""),
+    );
+    // The probe never ends, and the loopback does not mind.
+    let input = [&probe.as_bytes()[..], &[0], &[200; 9]].concat();
+    let payload = chain.payload(call(loopback, &input, 0));
+    let head = chain.engine.durable_head().hash;
+    let with_limit = |gas_limit| {
+        let payload = TransactionPayload {
+            gas_limit,
+            ..payload.clone()
+        };
+        let tried = chain
+            .engine
+            .simulate(&head, &chain.context(), &payload)
+            .unwrap();
+        (tried.receipt.status, tried.gas_estimate)
+    };
+    let (status, estimate) = with_limit(payload.gas_limit);
+    assert_eq!(status, ReceiptStatus::Success);
+    let estimate = estimate.unwrap();
+    assert!(estimate.0 < 100_000, "{estimate}");
+    assert_eq!(
+        with_limit(estimate),
+        (ReceiptStatus::Success, Some(estimate))
+    );
+    assert_ne!(with_limit(Gas(estimate.0 - 1)).0, ReceiptStatus::Success);
+}
+
+#[test]
+fn signatures_are_part_of_what_a_trial_costs() {
+    let chain = Chain::new();
+    let payload = chain.payload(call(names(), b"\0alice", 0));
+    let head = chain.engine.durable_head().hash;
+    let one = chain
+        .engine
+        .simulate(&head, &chain.context(), &payload)
+        .unwrap();
+    let keys = (1..=3).map(|seed| SigningKey::from_seed([seed; 32]).public_key());
+    let mut keys: Vec<_> = keys.collect();
+    keys.sort_unstable();
+    let signatures = (0..3).map(|index| IndexedSignature {
+        index,
+        signature: [0; 64],
+    });
+    let auth = Auth::Multi {
+        policy: MultiPolicy::new(3, keys).unwrap(),
+        signatures: Bounded::new(signatures.collect()).unwrap(),
+    };
+    let three = chain
+        .engine
+        .simulate_signed(&head, &chain.context(), &Transaction { payload, auth })
+        .unwrap();
+    let more = three.gas_estimate.unwrap().0 - one.gas_estimate.unwrap().0;
+    assert!(more >= 2 * 3_000, "{more}");
+    assert_eq!(three.receipt.gas_used.0 - one.receipt.gas_used.0, more);
+}
+
+#[test]
+fn a_query_is_given_no_more_than_a_call() {
+    let chain = Chain::new();
+    let outcome = chain.ask(None, names(), &vec![0; MAX_CONTRACT_INPUT_BYTES + 1]);
+    assert!(matches!(outcome, Err(Fault::Limit { .. })), "{outcome:?}");
+}
+
+#[test]
+fn a_genesis_has_no_contract_where_there_is_one_in_rust_and_none_that_cannot_run() {
+    let begin = |address, code: &[u8]| {
+        let contract = GenesisContract {
+            address,
+            balance: Amount(0),
+            code: Code::new(code.to_vec()).unwrap(),
+            storage: Bounded::default(),
+        };
+        let params = ChainParams::development(ChainId(1));
+        let genesis = Genesis::new(params, TimestampMs(0), Vec::new()).unwrap();
+        let contracts = Contracts::new(Arc::new(Interpreter), DEFAULT_CACHE_BYTES)
+            .with_native(names(), Arc::new(Names));
+        let engine = Engine::builder()
+            .genesis(genesis.with_contracts(vec![contract]).unwrap())
+            .contracts(Arc::new(contracts));
+        engine.build().map(drop)
+    };
+    assert!(begin(ANYBODY, guests::TOKEN).is_ok());
+    let error = begin(names(), guests::TOKEN).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            EngineError::System(SystemError::GenesisAddress { .. })
+        ),
+        "{error:?}"
+    );
+    // Its data does not fit into its memory, which the rules alone do not tell.
+    let code =
+        "(module (memory (export \"memory\") 1) (func (export \"init\")) (func (export \"call\"))
+        (func (export \"ordlane_abi_1\")) (data (i32.const 65535) \"ab\"))";
+    let error = begin(ANYBODY, &wat::parse_str(code).unwrap()).unwrap_err();
+    assert!(
+        matches!(error, EngineError::System(SystemError::GenesisCode { .. })),
+        "{error:?}"
+    );
 }
 
 #[test]

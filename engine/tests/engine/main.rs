@@ -31,6 +31,7 @@ mod mutated;
 mod mutated_blocks;
 mod questions;
 mod replays;
+mod scripts;
 mod slots;
 mod stages;
 mod submit;

@@ -24,7 +24,7 @@ pub(super) struct Frame<'f, 'c> {
     pages: u32,
     max_pages: u32,
     /// What growing the memory costs beside what wasmi has taken for it. It is paid at the next function of the interface, or
-    /// at the end.
+    /// at the end, and never exceeds what was left when the interface was last used.
     owed_fuel: u64,
     /// How the contract has ended, where a function of the interface ended it.
     ended: Option<Result<Vec<u8>, Fault>>,
@@ -172,10 +172,15 @@ impl ResourceLimiter for Frame<'_, '_> {
         if desired > self.max_pages || grown > MAX_TRANSACTION_PAGES {
             return Ok(false);
         }
+        let owed = growth_fuel(call.world.environment.schedule, more);
+        self.owed_fuel = self.owed_fuel.saturating_add(owed);
+        // What was left when the interface was last used is no less than what is left now.
+        if self.owed_fuel > call.fuel {
+            self.ended = Some(Err(Fault::OutOfGas));
+            return Err(LimiterError::ResourceLimiterDeniedAllocation);
+        }
         *all = grown;
         self.pages = desired;
-        let schedule = call.schedule();
-        self.owed_fuel = self.owed_fuel.saturating_add(growth_fuel(schedule, more));
         Ok(true)
     }
 

@@ -53,7 +53,7 @@ fn storage_get(
     in_call(wasm, |memory, call| {
         room(memory, call, out, cap)?;
         let key = bytes(memory, call, key, key_len)?;
-        let value = call.storage_get(key, cap as usize)?;
+        let value = call.storage_get(key)?;
         match value {
             None => Ok(-1),
             Some(value) => put_some(memory, call, out, cap, &value),

@@ -28,7 +28,7 @@ impl Contract for Names {
         if name.is_empty() || name.len() > MAX_NAME_BYTES {
             return Err(call.revert(b"a name has 1 to 32 bytes"));
         }
-        let owner = call.storage_get(name, 32)?;
+        let owner = call.storage_get(name)?;
         let caller = call.caller()?;
         match (method, owner) {
             (0, Some(_)) => Err(call.revert(b"taken")),

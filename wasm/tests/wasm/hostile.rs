@@ -162,3 +162,35 @@ fn what_is_called_without_code_or_with_too_little_is_a_fault() {
     assert_eq!(world.host.state.accounts[&SENDER].balance.0, 1_000_000);
     drop(Arc::new(()));
 }
+
+#[test]
+fn growing_a_memory_again_and_again_takes_no_more_than_a_small_stack() {
+    let text = r#"(module
+        (import "ordlane" "call" (func $call (param i32 i32 i32 i32 i64 i32) (result i32)))
+        (import "ordlane" "self_address" (func $self (param i32)))
+        (memory (export "memory") 1)
+        (func (export "init")) (func (export "ordlane_abi_1"))
+        (func (export "call") (local $left i32)
+            ;; As often as it may, and then at the next depth.
+            (local.set $left (i32.const 127))
+            (loop $again
+                (drop (memory.grow (i32.const 70000)))
+                (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+            (call $self (i32.const 0))
+            (drop (call $call (i32.const 0) (i32.const 32) (i32.const 0) (i32.const 0)
+                (i64.const -1) (i32.const 1)))
+            (loop $again (drop (memory.grow (i32.const 70000))) (br $again))))"#;
+    let module = wat::parse_str(text).unwrap();
+    let outcome = std::thread::Builder::new()
+        .stack_size(1024 * 1024)
+        .spawn(move || {
+            let mut world = World::new();
+            let address = Address::from_bytes([0xbb; 32]);
+            world.host.place(address, &module);
+            world.call(address, b"")
+        })
+        .unwrap()
+        .join()
+        .unwrap();
+    assert_eq!(code(&outcome), Some(ErrorCode::Trap));
+}

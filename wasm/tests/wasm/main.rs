@@ -6,6 +6,7 @@ mod calls;
 mod functions;
 mod gas;
 mod hostile;
+mod prices;
 mod random;
 #[expect(
     clippy::disallowed_methods,

@@ -96,4 +96,6 @@ impl Host for MapHost {
     }
 
     fn revert(&mut self, _: Checkpoint) {}
+
+    fn release(&mut self, _: Checkpoint) {}
 }

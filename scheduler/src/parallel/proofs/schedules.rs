@@ -4,6 +4,7 @@
 //! given depth with known probability (Burckhardt et al., *A Randomized Scheduler with Probabilistic Guarantees of Finding
 //! Bugs*, ASPLOS 2010). Seeds are fixed. A failing schedule is printed, and `shuttle::replay` runs it again.
 
+use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -12,7 +13,7 @@ use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 use super::blocks::{Block, By, Op, Program, any_block};
 use crate::{Cancel, Flow, Options};
 
-/// How many schedules all tests of this module take together.
+/// How many schedules all tests of this module take together, unless `ORDLANE_SCHEDULES` has another number.
 const SCHEDULES: usize = 1_000_000;
 /// A run that takes so many steps makes no progress.
 const STEP_LIMIT: usize = 200_000;
@@ -37,7 +38,9 @@ pub(super) fn explore(each: usize, persistence: FailurePersistence, run: fn()) {
 
 /// A test's share of all schedules, in hundredths.
 fn share(hundredths: usize, run: fn()) {
-    explore(SCHEDULES * hundredths / 300, FailurePersistence::Print, run);
+    let named = env::var("ORDLANE_SCHEDULES").ok();
+    let schedules = named.map_or(SCHEDULES, |number| number.parse().unwrap());
+    explore(schedules * hundredths / 300, FailurePersistence::Print, run);
 }
 
 pub(super) fn same_as_in_order(block: &Block, threads: usize, window: usize) {

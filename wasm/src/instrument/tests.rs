@@ -37,7 +37,7 @@ fn module(params: usize, locals: usize) -> Vec<u8> {
 fn a_call_pays_for_the_parameters_and_locals_of_its_function() {
     for (params, locals) in [(0, 0), (1, 0), (0, 1), (3, 1), (3, 2), (16, 100)] {
         let code = module(params, locals);
-        let charged = charge_locals(&code).unwrap();
+        let charged = instrument(&code).unwrap();
         let (before, after) = (run(&code), run(&charged));
         assert_eq!(after.0, before.0);
         let paid = (params + locals).div_ceil(4) as u64;
@@ -52,20 +52,20 @@ fn a_call_pays_for_the_parameters_and_locals_of_its_function() {
 #[test]
 fn modules_stay_valid_whatever_their_sections() {
     for (name, code) in ordlane_testkit::guests::ALL {
-        let charged = charge_locals(code).unwrap();
+        let charged = instrument(code).unwrap();
         assert!(crate::validate(&charged).is_ok(), "{name}");
         // Twice as many, from the code as it is now.
         assert!(
-            charge_locals(&charged).unwrap().len() >= charged.len(),
+            instrument(&charged).unwrap().len() >= charged.len(),
             "{name}"
         );
     }
     let empty = wat::parse_str("(module)").unwrap();
-    assert_eq!(charge_locals(&empty).unwrap(), empty);
+    assert_eq!(instrument(&empty).unwrap(), empty);
 }
 
 #[test]
-fn lengths_of_every_size_are_written_as_they_are_read() {
+fn numbers_of_every_size_are_written_as_they_are_read() {
     for (length, expected) in [
         (0, vec![0]),
         (127, vec![0x7f]),
@@ -73,7 +73,40 @@ fn lengths_of_every_size_are_written_as_they_are_read() {
         (16_384, vec![0x80, 0x80, 1]),
     ] {
         let mut bytes = Vec::new();
-        put_length(&mut bytes, length);
+        put_number(&mut bytes, length);
         assert_eq!(bytes, expected);
+    }
+}
+
+/// How often a memory was grown before the call failed, if it did.
+fn growths(code: &[u8], times: i32) -> Option<i32> {
+    let engine = Engine::default();
+    let module = Module::new(&engine, code).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).unwrap();
+    let call = instance.get_typed_func::<i32, i32>(&store, "call").unwrap();
+    call.call(&mut store, times).ok()
+}
+
+#[test]
+fn an_instance_grows_its_memory_a_limited_number_of_times() {
+    let grows = "(func (export \"call\") (param $n i32) (result i32) (local $i i32)
+        (loop $again
+          (if (i32.eq (local.get $i) (local.get $n)) (then (return (local.get $i))))
+          (drop (memory.grow (i32.const 70000)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (drop (i32.add (i32.const 4) (if (result i32) (i32.const 0)
+            (then (memory.grow (i32.const 0))) (else (i32.const 5)))))
+          (br $again)) (unreachable))";
+    let most = i32::from(MAX_GROWTHS);
+    for globals in [
+        "",
+        "(global (mut i32) (i32.const 7)) (global i64 (i64.const 9))",
+    ] {
+        let code = wat::parse_str(format!("(module (memory 1 2) {globals} {grows})")).unwrap();
+        let instrumented = instrument(&code).unwrap();
+        assert_eq!(growths(&code, 10 * most), Some(10 * most));
+        assert_eq!(growths(&instrumented, most), Some(most));
+        assert_eq!(growths(&instrumented, most + 1), None);
     }
 }
