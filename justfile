@@ -10,9 +10,8 @@ check:
     cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo fmt --check --manifest-path testkit/hostile-embedder/Cargo.toml
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --locked -- -D warnings
+    cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --no-default-features --locked -- -D warnings
     cargo check --manifest-path fuzz/Cargo.toml --locked
-    cargo clippy --manifest-path testkit/hostile-embedder/Cargo.toml --locked -- -D warnings
     typos
     taplo fmt --check
 
@@ -43,9 +42,14 @@ mutations:
 signatures:
     cargo test --locked --release -p ordlane-gpu-kernels --test tiers million -- --ignored --nocapture
 
-# A hundred thousand modules by chance and as many damaged guests; then nanoseconds per gas of all kinds of work
+# A hundred thousand modules by chance and as many damaged guests, each deployed and called; nanoseconds per gas of all kinds
+# of work; other modules by chance beside wasmtime
 contracts:
     cargo test --locked --release -p ordlane-wasm --test wasm -- --ignored --nocapture --test-threads 1
+    cargo test --locked --release -p ordlane-wasm --test hostile_code -- --ignored --nocapture --test-threads 1
+    cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --locked -- -D warnings
+    ./.ci/check-wasmtime
+    cargo compare modules --count 20000
 
 # What the GPU is, its shaders, a short measurement, and a demo on it; a software device will do (mesa-vulkan-drivers)
 gpu:

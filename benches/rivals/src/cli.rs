@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod block;
+#[cfg(feature = "wasmtime")]
 pub(crate) mod wasm;
 
 use std::path::PathBuf;
@@ -8,7 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::block::BlockOptions;
-use self::wasm::WasmOptions;
+#[cfg(feature = "wasmtime")]
+use self::wasm::{MODULES_FIGURES, ModulesOptions, WasmOptions};
 
 /// Measures ours beside its rivals in one process and prints ratios.
 #[derive(Debug, Parser)]
@@ -92,17 +94,6 @@ Figures, each a median over the rounds, with quartiles in brackets:
   cold       the same with files that come from the disk, where the system gives them up when it is advised to
   roots      whether the root is the one that the store had when it was left";
 
-/// What the columns of `modules` mean.
-const MODULES_FIGURES: &str = "\
-Figures, each a number of modules:
-  made       of as many as were asked for, by chance bytes that were enough
-  accepted   made ready by our rules and our interpreter
-  by both    of those, by wasmtime, too
-  returned   both gave back the same first page of memory, number of pages and globals
-  trapped    the same instruction failed in both
-  too deep   functions were nested deeper than one of the two lets them be
-  differing  all else";
-
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -152,11 +143,13 @@ pub(crate) enum Command {
     /// ended.
     #[command(after_long_help = block::FIGURES)]
     Block(BlockOptions),
+    #[cfg(feature = "wasmtime")]
     /// Contracts beside wasmtime (Cranelift, fuel, pooled): a token transfer, its compilation, and computing.
     ///
     /// The runs of a round follow each other in changing order in one process, on one thread.
     #[command(after_long_help = wasm::FIGURES)]
     Wasm(WasmOptions),
+    #[cfg(feature = "wasmtime")]
     /// Modules by chance in our interpreter and in wasmtime, which have to come to the same.
     ///
     /// They have integers only, import nothing, and end by chance or after a thousand steps.
@@ -486,17 +479,4 @@ mod tests {
         }
         assert!(signatures(&["--json", "--markdown"]).is_none());
     }
-}
-
-/// Settings of `modules`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ModulesOptions {
-    /// Modules.
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) count: u32,
-    /// Where chance begins.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) seed: u64,
-    #[command(flatten)]
-    pub(crate) output: OutputOptions,
 }

@@ -12,6 +12,7 @@ mod files;
 mod machine;
 mod measure;
 mod merkle;
+#[cfg(feature = "wasmtime")]
 mod modules;
 mod opening;
 mod points;
@@ -20,6 +21,7 @@ mod report;
 mod scheduler;
 mod signatures;
 mod state;
+#[cfg(feature = "wasmtime")]
 mod wasm;
 mod workload;
 
@@ -38,7 +40,9 @@ fn main() -> ExitCode {
         cli::Command::Disk(options) => disk::compare(options),
         cli::Command::Opening(options) => opening::compare(options),
         cli::Command::Block(options) => block::compare(options),
+        #[cfg(feature = "wasmtime")]
         cli::Command::Wasm(options) => wasm::compare(options),
+        #[cfg(feature = "wasmtime")]
         cli::Command::Modules(options) => modules::compare(options),
     };
     match done {

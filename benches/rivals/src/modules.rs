@@ -1,7 +1,7 @@
 //! `compare modules`: modules by chance, in our interpreter and in wasmtime.
 //!
 //! Invariant: both are given the same bytes, none of which knows who runs them, and both have to tell the same: what the
-//! first page of the memory, the pages and all globals are in the end, or which instruction failed.
+//! memory and all globals are in the end, or which instruction failed.
 
 mod made;
 mod ours;
@@ -14,7 +14,7 @@ use rand_chacha::{
 use serde_json::{Map, Value, json};
 
 use self::rival::Rival;
-use crate::cli::ModulesOptions;
+use crate::cli::wasm::ModulesOptions;
 use crate::error::CompareError;
 use crate::machine::Machine;
 use crate::progress::Measured;

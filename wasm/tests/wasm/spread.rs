@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use ordlane_primitives::Address;
-use ordlane_wasm::{Contracts, Interpreter};
+use ordlane_primitives::{Address, Amount, SigningKey};
+use ordlane_wasm::{
+    Contracts, Interpreter,
+    abi::{FUNCTIONS, Type},
+};
 
 use crate::support::{DATA, GAS, OUT, PROBE, Probe, World};
 
@@ -35,6 +38,125 @@ fn measured(world: &mut World, contract: Address, input: &[u8], runs: usize) -> 
     }
     figures.sort_by(f64::total_cmp);
     [figures[runs / 2], figures[runs * 99 / 100]]
+}
+
+/// Where the loops have things: keys and hashes, an address to call, a signature over 32 bytes with its key, code.
+const CALLEE: Address = Address::from_bytes([0xad; 32]);
+const ADDRESS_AT: usize = 0x100;
+const KEY_AT: usize = 0x200;
+const MESSAGE_AT: usize = 0x300;
+const SIGNATURE_AT: usize = 0x400;
+const CODE_AT: usize = 0x1000;
+
+/// Each function of the interface many times in one call.
+fn functions_in_loops() -> Vec<(String, [f64; 2])> {
+    let idle = wat::parse_str(
+        "(module (memory (export \"memory\") 1) (func (export \"init\")) (func (export \"call\"))
+         (func (export \"ordlane_abi_1\")))",
+    )
+    .unwrap();
+    let length = idle.len();
+    let numbered = "(i32.store (i32.const 0) (local.get $n))";
+    let loops = [
+        ("storage_get, one key", 1_000, "(drop (call $storage_get (i32.const 0) (i32.const 32) (i32.const 0x800) (i32.const 64)))".to_owned()),
+        ("storage_get, new keys", 1_000, format!("{numbered} (drop (call $storage_get (i32.const 0) (i32.const 32) (i32.const 0x800) (i32.const 64)))")),
+        ("storage_set, one key", 1_000, format!("{numbered} (call $storage_set (i32.const 32) (i32.const 32) (i32.const 0) (i32.const 32))")),
+        ("storage_set and del", 500, "(call $storage_set (i32.const 32) (i32.const 32) (i32.const 0) (i32.const 32)) (call $storage_del (i32.const 32) (i32.const 32))".to_owned()),
+        ("input_copy", 1_000, "(drop (call $input_copy (i32.const 0) (i32.const 32)))".to_owned()),
+        ("caller", 1_000, "(call $caller (i32.const 0))".to_owned()),
+        ("block_height", 1_000, "(drop (call $block_height))".to_owned()),
+        ("gas_left", 1_000, "(drop (call $gas_left))".to_owned()),
+        ("balance", 1_000, format!("(call $balance (i32.const {ADDRESS_AT}) (i32.const 0x800))")),
+        ("sha256 of 32 B", 1_000, "(call $sha256 (i32.const 0) (i32.const 32) (i32.const 0x800))".to_owned()),
+        ("signatures that verify", 100, format!("(drop (call $ed25519_verify (i32.const {KEY_AT}) (i32.const {MESSAGE_AT}) (i32.const 32) (i32.const {SIGNATURE_AT})))")),
+        ("emit, 4 topics", 500, "(call $emit (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 32))".to_owned()),
+        ("transfer", 500, format!("(drop (call $transfer (i32.const {ADDRESS_AT}) (i32.const 0x900)))")),
+        ("call", 200, format!("(drop (call $call (i32.const {ADDRESS_AT}) (i32.const 0x980) (i32.const 0) (i32.const 32) (i64.const -1) (i32.const 0)))")),
+        ("query", 200, format!("(drop (call $query (i32.const {ADDRESS_AT}) (i32.const 0) (i32.const 32) (i64.const -1)))")),
+        ("deploy", 100, format!("{numbered} (drop (call $deploy (i32.const {CODE_AT}) (i32.const {length}) (i32.const 0) (i32.const 0) (i32.const 0) (i64.const -1) (i32.const 0x800)))")),
+        ("deploy without gas", 500, format!("{numbered} (drop (call $deploy (i32.const {CODE_AT}) (i32.const 32768) (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 0x800)))")),
+        ("set_code", 200, format!("(drop (call $set_code (i32.const {CODE_AT}) (i32.const {length})))")),
+        ("debug", 1_000, "(call $debug (i32.const 0) (i32.const 32))".to_owned()),
+    ];
+    let key = SigningKey::from_seed([5; 32]);
+    let message = [9; 32];
+    let mut figures = Vec::new();
+    for (name, times, body) in loops {
+        let module = function_loop(
+            times,
+            &body,
+            [
+                (ADDRESS_AT, CALLEE.as_bytes()),
+                (KEY_AT, &key.public_key()),
+                (MESSAGE_AT, &message),
+                (SIGNATURE_AT, &key.sign(&message)),
+                (0x900, &[1]),
+                (CODE_AT, &idle),
+            ],
+        );
+        let mut world = World::new();
+        world.host.place(HERE, &module);
+        world.host.place(CALLEE, &idle);
+        world.host.state.accounts.entry(HERE).or_default().balance = Amount(1 << 40);
+        let done = world.call_with(HERE, &[0; 32], GAS);
+        assert!(done.outcome.is_ok(), "{name}: {:?}", done.outcome);
+        // Each run begins from the same world: what was deployed is in use.
+        let before = world.host.state.clone();
+        let mut all: Vec<f64> = (0..RUNS)
+            .map(|_| {
+                world.host.state = before.clone();
+                let slots = world.host.state.accounts.len();
+                if name == "deploy" {
+                    world
+                        .host
+                        .state
+                        .accounts
+                        .retain(|address, _| *address == HERE);
+                    assert!(slots > times as usize);
+                }
+                measured(&mut world, HERE, &[0; 32], 1)[0]
+            })
+            .collect();
+        all.sort_by(f64::total_cmp);
+        figures.push((name.to_owned(), [all[RUNS / 2], all[RUNS - 1]]));
+    }
+    figures
+}
+
+/// A contract that uses functions of the interface `times` over, with bytes in its memory.
+fn function_loop<const N: usize>(times: u32, body: &str, data: [(usize, &[u8]); N]) -> Vec<u8> {
+    let imports: String = FUNCTIONS
+        .iter()
+        .filter(|function| {
+            body.contains(&format!("${} ", function.name))
+                || body.contains(&format!("${})", function.name))
+        })
+        .map(|function| {
+            let name = function.name;
+            let word = |kind: &Type| if *kind == Type::I32 { "i32 " } else { "i64 " };
+            let params: String = function.params.iter().map(word).collect();
+            let result = function
+                .result
+                .map_or(String::new(), |kind| format!("(result {})", word(&kind)));
+            format!("(import \"ordlane\" \"{name}\" (func ${name} (param {params}) {result}))")
+        })
+        .collect();
+    let data: String = data
+        .iter()
+        .map(|(at, bytes)| {
+            let bytes: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+            format!("(data (i32.const {at}) \"{bytes}\")")
+        })
+        .collect();
+    let text = format!(
+        "(module {imports} (memory (export \"memory\") 1) {data}
+         (func (export \"init\")) (func (export \"ordlane_abi_1\"))
+         (func (export \"call\") (local $n i32)
+            (local.set $n (i32.const {times}))
+            (loop $again {body}
+              (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"
+    );
+    wat::parse_str(text).unwrap()
 }
 
 #[test]
@@ -107,6 +229,7 @@ fn nanoseconds_per_gas_of_all_classes() {
     for (name, probe) in many {
         figures.push((name.to_owned(), measured(&mut world, PROBE, &probe.0, RUNS)));
     }
+    figures.extend(functions_in_loops());
     // Many small calls of a module that is all instance: functions, table, segments, exports, and no memory.
     let functions: String = (0..1_900).map(|_| "(func)").collect();
     let segments = "(data (i32.const 0) \"\")".repeat(250);

@@ -1,4 +1,4 @@
-//! The command line of `wasm`.
+//! The command lines of `wasm` and `modules`.
 
 use clap::Args;
 
@@ -29,6 +29,30 @@ pub(crate) struct WasmOptions {
     /// Measured rounds, after one that is thrown away.
     #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+/// What the columns of `modules` mean.
+pub(crate) const MODULES_FIGURES: &str = "\
+Figures, each a number of modules:
+  made       of as many as were asked for, by chance bytes that were enough
+  accepted   made ready by our rules and our interpreter
+  by both    of those, by wasmtime, too
+  returned   both left the same memory and the same globals
+  trapped    the same instruction failed in both
+  too deep   functions were nested deeper than one of the two lets them be
+  differing  all else";
+
+/// Settings of `modules`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ModulesOptions {
+    /// Modules.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) count: u32,
+    /// Where chance begins.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) output: OutputOptions,
 }

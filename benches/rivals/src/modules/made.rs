@@ -15,6 +15,10 @@ use crate::error::CompareError;
 const STEPS: u32 = 1_000;
 /// The first page.
 const PAGE_BYTES: i32 = 65_536;
+/// The functions of the interface that a module is given, which come before its own.
+const RET: u32 = 0;
+const SHA256: u32 = 1;
+const IMPORTED: u32 = 2;
 
 /// A contract whose `call` does something by chance and then gives back what it has left; nothing where the bytes make none.
 pub(super) fn module(chance: &[u8]) -> Result<Option<Vec<u8>>, CompareError> {
@@ -68,7 +72,7 @@ struct Contents {
     globals: Vec<ValType>,
 }
 
-/// The module with an import of `ret`, and with a `call` that calls its own and then returns its memory and its globals.
+/// The module with a `call` that calls its own and then returns what its memory and its globals are.
 fn telling(code: &[u8]) -> Result<Vec<u8>, CompareError> {
     let mut contents = Contents::default();
     for payload in Parser::new(0).parse_all(code) {
@@ -77,10 +81,12 @@ fn telling(code: &[u8]) -> Result<Vec<u8>, CompareError> {
             Payload::FunctionSection(functions) => contents.functions = functions.count(),
             Payload::GlobalSection(globals) => {
                 for global in globals {
-                    let kind = global.map_err(failed)?.ty.content_type;
-                    contents.globals.push(kind.try_into().map_err(|()| {
-                        CompareError::Wasm("a global of no type that can be written".to_owned())
-                    })?);
+                    let kind = match global.map_err(failed)?.ty.content_type {
+                        wasmparser::ValType::I32 => ValType::I32,
+                        wasmparser::ValType::I64 => ValType::I64,
+                        other => return Err(failed(format!("a global of type {other}"))),
+                    };
+                    contents.globals.push(kind);
                 }
             }
             _ => {}
@@ -113,7 +119,7 @@ impl Reencode for Teller {
 
     /// All come after the imported one.
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
-        Ok(function + 1)
+        Ok(function + IMPORTED)
     }
 
     fn parse_type_section(
@@ -124,6 +130,7 @@ impl Reencode for Teller {
         utils::parse_type_section(self, types, section)?;
         types.ty().function([], []);
         types.ty().function([ValType::I32; 2], []);
+        types.ty().function([ValType::I32; 3], []);
         Ok(())
     }
 
@@ -137,11 +144,10 @@ impl Reencode for Teller {
         if after == Some(SectionId::Type) && !self.imported {
             self.imported = true;
             let mut imports = ImportSection::new();
-            imports.import(
-                "ordlane",
-                "ret",
-                EntityType::Function(self.contents.types + 1),
-            );
+            for (name, ty) in [("ret", 1), ("sha256", 2)] {
+                let ty = EntityType::Function(self.contents.types + ty);
+                imports.import("ordlane", name, ty);
+            }
             module.section(&imports);
         }
         Ok(())
@@ -163,8 +169,9 @@ impl Reencode for Teller {
         export: wasmparser::Export<'_>,
     ) -> Done {
         if export.name == "call" {
-            exports.export("call", ExportKind::Func, self.contents.functions + 1);
-            self.called = Some(export.index + 1);
+            let teller = self.contents.functions + IMPORTED;
+            exports.export("call", ExportKind::Func, teller);
+            self.called = Some(export.index + IMPORTED);
             return Ok(());
         }
         utils::parse_export(self, exports, export)
@@ -182,7 +189,8 @@ impl Reencode for Teller {
 }
 
 impl Teller {
-    /// Calls what `call` was, writes the globals and the number of pages to the end of the first page, and returns that page.
+    /// Calls what `call` was, writes the globals and the number of pages to the end of the first page, and returns the hash of
+    /// the memory.
     fn teller(&self) -> Function {
         let mut function = Function::new([]);
         let mut sink = function.instructions();
@@ -207,7 +215,9 @@ impl Teller {
             next += 1;
         }
         sink.i32_const(at - 8).memory_size(0).i32_store(word);
-        sink.i32_const(0).i32_const(PAGE_BYTES).call(0).end();
+        let all = sink.i32_const(0).memory_size(0).i32_const(16).i32_shl();
+        all.i32_const(0).call(SHA256);
+        sink.i32_const(0).i32_const(32).call(RET).end();
         function
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::{Caller, Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder};
 
 use super::{Ending, Trap};
@@ -38,6 +39,9 @@ impl Rival {
         let engine = Engine::new(&Config::new()).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         linker.func_wrap("ordlane", "ret", ret).map_err(failed)?;
+        linker
+            .func_wrap("ordlane", "sha256", sha256)
+            .map_err(failed)?;
         Ok(Self { engine, linker })
     }
 
@@ -93,17 +97,28 @@ fn ending_of(trap: wasmtime::Trap) -> Result<Ending, CompareError> {
 }
 
 fn ret(mut caller: Caller<'_, Frame>, data: u32, len: u32) -> wasmtime::Result<()> {
-    let Some(memory) = caller
-        .get_export("memory")
-        .and_then(|found| found.into_memory())
-    else {
-        return Err(wasmtime::Trap::MemoryOutOfBounds.into());
-    };
-    let (bytes, frame) = memory.data_and_store_mut(&mut caller);
-    let rest = bytes.get(data as usize..);
-    let Some(bytes) = rest.and_then(|rest| rest.get(..len as usize)) else {
-        return Err(wasmtime::Trap::MemoryOutOfBounds.into());
-    };
-    frame.returned = Some(bytes.to_vec());
+    let returned = memory(&mut caller, data, len)?.to_vec();
+    caller.data_mut().returned = Some(returned);
     Err(Ended.into())
+}
+
+fn sha256(mut caller: Caller<'_, Frame>, data: u32, len: u32, out: u32) -> wasmtime::Result<()> {
+    let hash = Sha256::digest(memory(&mut caller, data, len)?);
+    memory(&mut caller, out, 32)?.copy_from_slice(&hash);
+    Ok(())
+}
+
+fn memory<'c>(
+    caller: &'c mut Caller<'_, Frame>,
+    data: u32,
+    len: u32,
+) -> wasmtime::Result<&'c mut [u8]> {
+    let out_of_bounds = || wasmtime::Error::from(wasmtime::Trap::MemoryOutOfBounds);
+    let memory = caller
+        .get_export("memory")
+        .and_then(|export| export.into_memory());
+    let bytes = memory.ok_or_else(out_of_bounds)?.data_mut(caller);
+    let bytes = bytes.get_mut(data as usize..);
+    let bytes = bytes.and_then(|bytes| bytes.get_mut(..len as usize));
+    bytes.ok_or_else(out_of_bounds)
 }
