@@ -4,10 +4,10 @@
 
 use ordlane_primitives::{
     Account, Address, Amount, Auth, BLOCK_VERSION, Block, BlockHeader, BlockHeight, BlockWitness,
-    ChainId, ChainParams, Code, ErrorClass, ErrorCode, Event, EventData, Extra, FeeRule, Gas,
-    GasPrice, Genesis, GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey,
-    Receipt, ReceiptStatus, ReturnData, SigningKey, TX_VERSION, TimestampMs, Topics, Transaction,
-    TransactionPayload, TxKind, WitnessEntry,
+    ChainId, ChainParams, Code, ContractInput, ErrorClass, ErrorCode, Event, EventData, Extra,
+    FeeRule, Gas, GasPrice, Genesis, GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy,
+    Nonce, RawKey, Receipt, ReceiptStatus, ReturnData, Salt, SigningKey, TX_VERSION, TimestampMs,
+    Topics, Transaction, TransactionPayload, TxKind, WitnessEntry,
     codec::{Bounded, encode},
     hash::code_hash,
     limits::{
@@ -48,26 +48,42 @@ pub fn account() -> impl Strategy<Value = Account> {
     })
 }
 
+/// A transfer, a call or a deployment; code and inputs are any bytes.
+pub fn kind() -> impl Strategy<Value = TxKind> {
+    let bytes = || vec(any::<u8>(), 0..=SOME_BYTES);
+    let input = move || bytes().prop_map(|input| ContractInput::new(input).expect("a short one"));
+    prop_oneof![
+        (address(), amount()).prop_map(|(to, amount)| TxKind::Transfer { to, amount }),
+        (address(), input(), amount()).prop_map(|(contract, input, value)| TxKind::Call {
+            contract,
+            input,
+            value,
+        }),
+        (bytes(), input(), option::of(any::<Salt>())).prop_map(|(code, init, salt)| {
+            let code = Code::new(code).expect("a short one");
+            TxKind::Deploy { code, init, salt }
+        }),
+    ]
+}
+
 /// A payload whose sender, any address, signs nothing yet.
 pub fn payload() -> impl Strategy<Value = TransactionPayload> {
     let numbers = (number(), number(), number(), number(), option::of(number()));
     let memo = vec(any::<u8>(), 0..=MAX_MEMO_BYTES);
-    (numbers, address(), address(), amount(), memo).prop_map(
-        |(numbers, sender, to, amount, memo)| {
-            let (chain_id, nonce, gas_limit, gas_price, valid_until) = numbers;
-            TransactionPayload {
-                version: TX_VERSION,
-                chain_id: ChainId(chain_id),
-                sender,
-                nonce: Nonce(nonce),
-                gas_limit: Gas(gas_limit),
-                gas_price: GasPrice(gas_price),
-                valid_until: valid_until.map(BlockHeight),
-                kind: TxKind::Transfer { to, amount },
-                memo: Memo::new(memo).expect("within the limit"),
-            }
-        },
-    )
+    (numbers, address(), kind(), memo).prop_map(|(numbers, sender, kind, memo)| {
+        let (chain_id, nonce, gas_limit, gas_price, valid_until) = numbers;
+        TransactionPayload {
+            version: TX_VERSION,
+            chain_id: ChainId(chain_id),
+            sender,
+            nonce: Nonce(nonce),
+            gas_limit: Gas(gas_limit),
+            gas_price: GasPrice(gas_price),
+            valid_until: valid_until.map(BlockHeight),
+            kind,
+            memo: Memo::new(memo).expect("within the limit"),
+        }
+    })
 }
 
 /// A transaction with one signature, from the address of its key.

@@ -69,6 +69,7 @@ const MAY_BE_UNSAFE: [&str; 8] = [
     "scheduler/src/parallel/proofs/counters.rs",
     "scheduler/tests/memory.rs",
     "testkit/tests/allocation.rs",
+    "wasm/tests/footprint.rs",
 ];
 
 #[test]

@@ -2,7 +2,7 @@
 //! the fields that they wrote.
 
 use std::{
-    collections::{BTreeMap, HashMap, btree_map::Entry},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -20,6 +20,11 @@ use super::{
 use crate::{
     BlockError, SystemError, ValidationError, admit::Rules, executed::Failure, verify::Verified,
 };
+
+/// How many fields a transaction writes, about: its sender's nonce and balance, and what it moves or stores.
+const FIELDS_PER_TX: usize = 4;
+/// For how many there is room from the beginning at most.
+const MAX_PREPARED_FIELDS: usize = 1 << 18;
 
 /// What transactions wrote, as it is after them.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +100,12 @@ impl<'a> Collector<'a> {
                 cut_at: None,
                 trace: None,
             },
-            fields: HashMap::default(),
+            fields: HashMap::with_capacity_and_hasher(
+                txs.len()
+                    .saturating_mul(FIELDS_PER_TX)
+                    .min(MAX_PREPARED_FIELDS),
+                RandomState::default(),
+            ),
             bytes: 0,
             output: Output::default(),
             refused: None,
@@ -109,10 +119,7 @@ impl<'a> Collector<'a> {
 
     /// What was collected. Fields that nobody wrote are what they were in the parent's state.
     pub(crate) fn finish(mut self) -> Result<Ran, SystemError> {
-        let writes = &mut self.ran.writes;
-        // Each field stands in it once, so the order in which they are put into their accounts means nothing.
-        let mut fields = self.fields.into_iter();
-        fields.try_for_each(|(field, value)| writes.put(field, value, self.parent))?;
+        self.ran.writes = Writes::of(self.fields, self.parent)?;
         Ok(self.ran)
     }
 
@@ -202,30 +209,46 @@ impl<'a> Collector<'a> {
 }
 
 impl Writes {
-    /// Puts what a field holds into its account, or into its slot.
-    fn put(
-        &mut self,
-        field: Field,
-        value: Option<FieldValue>,
+    /// Puts what each field holds into its account, or into its slot.
+    fn of(
+        fields: impl IntoIterator<Item = (Field, Option<FieldValue>)>,
         parent: &ParentState<'_>,
-    ) -> Result<(), SystemError> {
+    ) -> Result<Self, SystemError> {
         let wrong = |error: super::field::WrongKind| SystemError::Internal(error.to_string());
-        if let Field::Slot(slot) = &field {
-            let value = field.bytes(value).map_err(wrong)?;
-            self.slots.insert(Arc::clone(slot), value);
-            return Ok(());
+        let (mut of_accounts, mut slots, mut codes) = (Vec::new(), Vec::new(), BTreeMap::new());
+        for (field, value) in fields {
+            match &field {
+                Field::Slot(slot) => {
+                    let slot = Arc::clone(slot);
+                    slots.push((slot, field.bytes(value).map_err(wrong)?));
+                }
+                _ => of_accounts.push((field, value)),
+            }
         }
-        let account = match self.accounts.entry(*field.address()) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => entry.insert(parent.account(field.address())?),
-        };
-        field.put(account, value.as_ref()).map_err(wrong)?;
-        if let Some(FieldValue::Code(code)) = value
-            && let Some(bytes) = &code.bytes
-        {
-            self.codes.insert(code.hash, Arc::clone(bytes));
+        // Each field stands there once, so the order in which they are put into their account means nothing.
+        of_accounts.sort_unstable_by(|(a, _), (b, _)| a.address().cmp(b.address()));
+        let mut accounts = Vec::new();
+        for of_one in of_accounts.chunk_by(|(a, _), (b, _)| a.address() == b.address()) {
+            let Some((first, _)) = of_one.first() else {
+                continue;
+            };
+            let mut account = parent.account(first.address())?;
+            for (field, value) in of_one {
+                field.put(&mut account, value.as_ref()).map_err(wrong)?;
+                if let Some(FieldValue::Code(code)) = value
+                    && let Some(bytes) = &code.bytes
+                {
+                    codes.insert(code.hash, Arc::clone(bytes));
+                }
+            }
+            accounts.push((*first.address(), account));
         }
-        Ok(())
+        // A map of what is in order is made in one go.
+        Ok(Self {
+            accounts: accounts.into_iter().collect(),
+            slots: slots.into_iter().collect(),
+            codes,
+        })
     }
 }
 

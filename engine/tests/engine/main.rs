@@ -13,6 +13,7 @@ mod at_once;
 mod beside;
 mod checkpoints;
 mod codes;
+mod cold_reads;
 mod contract_calls;
 mod contracts;
 mod crash;

@@ -2,12 +2,12 @@
 
 use ordlane_primitives::{
     Account, Address, Amount, Auth, BLOCK_VERSION, Block, BlockHeader, BlockHeight, ChainId,
-    ChainParams, ErrorCode, Event, Extra, FeeRule, GAS_SCHEDULE_V1, Gas, GasPrice, Genesis,
-    GenesisAccount, Hash, IndexedSignature, Memo, MultiPolicy, Nonce, RawKey, Receipt,
-    ReceiptStatus, ReturnData, SigningKey, TX_VERSION, TimestampMs, Transaction,
-    TransactionPayload, TxKind,
+    ChainParams, Code, ContractInput, ErrorCode, Event, Extra, FeeRule, GAS_SCHEDULE_V1, Gas,
+    GasPrice, Genesis, GenesisAccount, GenesisContract, GenesisSlot, Hash, IndexedSignature, Memo,
+    MultiPolicy, Nonce, RawKey, Receipt, ReceiptStatus, ReturnData, Salt, SigningKey, TX_VERSION,
+    TimestampMs, Transaction, TransactionPayload, TxKind,
     batch::Sequential,
-    codec::{Bounded, encode},
+    codec::{Bounded, BoundedBytes, encode},
     hash::Domain,
     list::{self, ListKind},
     proof::{EndNode, MultiProof, OtherLeaf, PathEnd, StateProof, Terminal},
@@ -24,6 +24,7 @@ pub(super) fn samples() -> Value {
         transactions: vec![encode(&single), encode(&multi)],
     };
     let [empty_proof, leaf_proof] = proofs();
+    let with_contract = with_contract();
     json!({
         "account": { "bytes": hex(&account()), "value_hash": tree::value_hash(&encode(&account())).to_string() },
         "block": { "bytes": hex(&block), "hash": block.hash().to_string() },
@@ -38,6 +39,13 @@ pub(super) fn samples() -> Value {
         "receipt_success": { "bytes": hex(&receipt(ReceiptStatus::Success)) },
         "state_proof_empty": { "bytes": hex(&empty_proof) },
         "state_proof_leaf": { "bytes": hex(&leaf_proof) },
+        "genesis_with_contract": {
+            "bytes": hex(&with_contract),
+            "hash": with_contract.hash().to_string(),
+        },
+        "transaction_call": transaction(&of_kind(call())),
+        "transaction_deploy": transaction(&of_kind(deploy(None))),
+        "transaction_deploy_salted": transaction(&of_kind(deploy(Some([5; 32])))),
         "transaction_multi": transaction(&multi),
         "transaction_single": transaction(&single),
     })
@@ -161,6 +169,31 @@ fn single() -> Transaction {
     key(1).sign_transaction(payload(key(1).address(), None))
 }
 
+fn of_kind(kind: TxKind) -> Transaction {
+    let payload = payload(key(1).address(), None);
+    key(1).sign_transaction(TransactionPayload { kind, ..payload })
+}
+
+fn call() -> TxKind {
+    TxKind::Call {
+        contract: Address::from_bytes([6; 32]),
+        input: ContractInput::new(vec![1, 2, 3]).expect("three bytes"),
+        value: Amount(5),
+    }
+}
+
+fn code() -> Code {
+    Code::new(vec![0, b'a', b's', b'm', 1, 0, 0, 0]).expect("eight bytes")
+}
+
+fn deploy(salt: Option<Salt>) -> TxKind {
+    TxKind::Deploy {
+        code: code(),
+        init: ContractInput::new(vec![9]).expect("one byte"),
+        salt,
+    }
+}
+
 fn multi() -> Transaction {
     let mut keys = [key(1), key(2), key(3)];
     keys.sort_by_key(SigningKey::public_key);
@@ -200,6 +233,21 @@ fn genesis() -> Genesis {
     });
     Genesis::new(params(), TimestampMs(1_700_000_000_000), accounts.to_vec())
         .expect("a valid genesis")
+}
+
+fn with_contract() -> Genesis {
+    let slot = GenesisSlot {
+        key: BoundedBytes::new(vec![1]).expect("one byte"),
+        value: BoundedBytes::new(vec![2, 3]).expect("two bytes"),
+    };
+    let contract = GenesisContract {
+        address: Address::from_bytes([3; 32]),
+        balance: Amount(4),
+        code: code(),
+        storage: Bounded::new(vec![slot]).expect("one slot"),
+    };
+    let genesis = genesis().with_contracts(vec![contract]);
+    genesis.expect("a valid genesis")
 }
 
 fn header() -> BlockHeader {
