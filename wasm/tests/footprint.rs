@@ -154,7 +154,10 @@ fn code_of_the_largest_size_takes_no_more_than_it_may() {
         ("small instructions", body("nop ", 95_000)),
         (
             "arithmetic",
-            body("(local.set $n (i32.mul (local.get $n) (i32.const 7)))", 11_000),
+            body(
+                "(local.set $n (i32.mul (local.get $n) (i32.const 7)))",
+                11_000,
+            ),
         ),
         ("blocks", body("(block (br 0))", 15_000)),
         ("nested blocks", body(&nested, 20)),
