@@ -52,18 +52,6 @@ impl Engine {
         height: Option<BlockHeight>,
         query: &ContractQuery,
     ) -> Result<ContractAnswer, EngineError> {
-        let (found, limit) = (query.input.len(), MAX_CONTRACT_INPUT_BYTES);
-        if found > limit {
-            // As a contract that calls it with as much is told.
-            return Ok(ContractAnswer {
-                gas_used: Gas::ZERO,
-                outcome: Err(Fault::Limit {
-                    what: "bytes of input",
-                    found: found as u64,
-                    limit: limit as u64,
-                }),
-            });
-        }
         let _kept = self.chain.keep();
         let height = height.unwrap_or_else(|| self.durable_head().height);
         let at_height = AtHeight {
@@ -76,6 +64,18 @@ impl Engine {
             what: "header",
             source: None,
         })?;
+        let (found, limit) = (query.input.len(), MAX_CONTRACT_INPUT_BYTES);
+        if found > limit {
+            // As a contract that calls it with as much is told.
+            return Ok(ContractAnswer {
+                gas_used: Gas::ZERO,
+                outcome: Err(Fault::Limit {
+                    what: "bytes of input",
+                    found: found as u64,
+                    limit: limit as u64,
+                }),
+            });
+        }
         let environment = Environment {
             schedule,
             chain_id: params.chain_id,

@@ -364,7 +364,7 @@ impl<'c> Call<'c> {
         let hash = code_hash(code);
         match self.world.prepare(&hash, code) {
             Err(fault @ Fault::InvalidCode(_)) => Ok(Err(fault)),
-            Err(fault) => Err(fault),
+            Err(fault) => Err(self.world.transaction.failed_with(fault)),
             Ok(_) => {
                 let upgrade = (self.address, hash, Bytes::from(code));
                 self.world.transaction.upgrades.push(upgrade);

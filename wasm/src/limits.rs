@@ -7,6 +7,8 @@ pub const PAGE_BYTES: usize = 64 * 1024;
 pub const MAX_INITIAL_PAGES: u32 = 32;
 /// Most pages that a contract's memory may have.
 pub const MAX_PAGES: u32 = 64;
+/// Most places in the code of a module where its memory grows. Each is counted by code that is put before it.
+pub const MAX_GROWTH_SITES: u32 = 128;
 /// How often the memory of one instance may be grown, or tried to be: after that, `memory.grow` fails the call.
 pub const MAX_GROWTHS: u16 = 128;
 /// How many pages the memories of one transaction may have at the same time.

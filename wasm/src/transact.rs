@@ -105,6 +105,16 @@ pub(crate) struct Transaction {
     pub(crate) upgrades: Vec<(Address, Hash, Bytes)>,
 }
 
+impl Transaction {
+    /// Remembers a fault that is no result.
+    pub(crate) fn failed_with(&mut self, fault: Fault) -> Fault {
+        if fault.code().is_none() {
+            self.failed = Some(fault.clone());
+        }
+        fault
+    }
+}
+
 /// The contracts that one transaction keeps ready, those that it has called first in front. They stay when a call is taken
 /// back: what made them ready is paid for.
 #[derive(Debug, Default)]
@@ -290,10 +300,7 @@ impl World<'_> {
                     outcome: Ok(returned),
                 })
             }
-            Err(fault) if fault.code().is_none() => {
-                self.transaction.failed = Some(fault.clone());
-                Err(fault)
-            }
+            Err(fault) if fault.code().is_none() => Err(self.transaction.failed_with(fault)),
             Err(fault) => {
                 self.take_back(before);
                 if fault.code() == Some(ErrorCode::OutOfGas) {

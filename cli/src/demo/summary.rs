@@ -157,7 +157,7 @@ impl Summary {
             None => "",
         };
         report::print(&format!(
-            "{} blocks{and_fork} of {} signed transfers among {} accounts; {} of {} failed; {} threads against one\n",
+            "{} blocks{and_fork} of {} signed transactions among {} accounts; {} of {} failed; {} threads against one\n",
             self.blocks, self.txs, self.accounts, self.failed_txs, self.total_txs, self.threads
         ))?;
         let row = |name: &str, ours: f64, theirs: f64, speed_up: String| {

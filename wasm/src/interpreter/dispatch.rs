@@ -3,11 +3,11 @@
 //! In optimised builds the handlers of wasmi's instructions end by calling the next one, and rely on the compiler to make
 //! jumps of these calls. Rust does not promise that, and with assertions in the handlers it does not happen: then every
 //! instruction takes a piece of the stack, or some do, and a long contract ends the process. So two modules are run once in
-//! a process, and what they call in every round looks where the stack is. The first has some instructions, and shows where
-//! all take a piece before too much is taken. The second has all of them, with their operands in all places where there are
+//! a process, on a stack with room enough, and what they call in every round looks where it stands. The first has some
+//! instructions in an order as compilers have it. The second has all of them, with their operands in the places where wasmi has
 //! handlers of their own for it.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, thread};
 
 use wasmi::{Caller, Config, Engine, Func, Instance, Module, Store};
 
@@ -15,8 +15,10 @@ use wasmi::{Caller, Config, Engine, Func, Instance, Module, Store};
 const FEW: &[u8] = include_bytes!("dispatch/few.wasm");
 /// All of them, made by `made.rs`.
 const OPERATORS: &[u8] = include_bytes!("dispatch/operators.wasm");
-/// How often they run. Twenty rounds of the few take less than the smallest stack even where every instruction takes a piece.
+/// How often they run.
 const RUNS: [(&[u8], u32); 2] = [(FEW, 20), (OPERATORS, 2)];
+/// More than a kilobyte for each instruction that is run.
+const STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Where the stack was.
 #[derive(Debug)]
@@ -30,10 +32,8 @@ pub(super) fn check() -> Result<(), &'static str> {
     static CHECKED: OnceLock<Result<(), &'static str>> = OnceLock::new();
     *CHECKED.get_or_init(|| {
         for (module, rounds) in RUNS {
-            let spread =
-                spread(module, rounds).map_err(|_| "a module of the self-test does not run")?;
             // It is looked from the same place each time.
-            if spread > 0 {
+            if spread(module, rounds)? > 0 {
                 return Err(
                     "in this build the interpreter takes a piece of the stack for each instruction: build the packages \
                      wasmi, wasmi_core and wasmi_ir with opt-level 2 or 3 and without debug-assertions, or with opt-level 0",
@@ -44,15 +44,29 @@ pub(super) fn check() -> Result<(), &'static str> {
     })
 }
 
-/// How much of the stack so many rounds of a module take.
-fn spread(module: &[u8], rounds: u32) -> Result<usize, wasmi::Error> {
-    let engine = Engine::new(&Config::default());
+/// How much of the stack so many rounds of a module take, on a thread whose stack has room for every instruction to take some.
+fn spread(module: &[u8], rounds: u32) -> Result<usize, &'static str> {
+    let run = || spread_here(module, rounds).map_err(|_| "a module of the self-test does not run");
+    thread::scope(|scope| {
+        let thread = thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, run)
+            .map_err(|_| "no thread for the self-test")?;
+        thread.join().map_err(|_| "the self-test panicked")?
+    })
+}
+
+fn spread_here(module: &[u8], rounds: u32) -> Result<usize, wasmi::Error> {
+    let mut config = Config::default();
+    config.consume_fuel(true);
+    let engine = Engine::new(&config);
     let module = Module::new(&engine, module)?;
     let marks = Marks {
         low: usize::MAX,
         high: 0,
     };
     let mut store = Store::new(&engine, marks);
+    store.set_fuel(u64::MAX)?;
     let mark = Func::wrap(&mut store, mark);
     let instance = Instance::new(&mut store, &module, &[mark.into()])?;
     let run = instance.get_typed_func::<u32, ()>(&store, "run")?;

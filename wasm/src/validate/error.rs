@@ -40,6 +40,8 @@ pub enum Rule {
     Locals,
     /// There is a limited number of targets in the branch tables of all functions.
     BranchTargets,
+    /// There is a limited number of places where the memory grows.
+    GrowthSites,
     /// Blocks are nested to a limited depth.
     Nesting,
     /// There is a limited number of globals.
@@ -90,6 +92,7 @@ impl fmt::Display for Rule {
             Self::Functions => "functions",
             Self::Locals => "locals of a function",
             Self::BranchTargets => "targets of branch tables",
+            Self::GrowthSites => "places where the memory grows",
             Self::Nesting => "nested blocks",
             Self::Globals => "globals",
             Self::Tables => "tables",

@@ -11,7 +11,7 @@ use wasmparser::{
 use super::{
     FEATURES, Shape,
     error::{InvalidCode, Rule, within},
-    operators::{check_body, check_value},
+    operators::{Counts, check_body, check_value},
 };
 use crate::{abi, limits};
 
@@ -27,7 +27,7 @@ pub(super) struct Pass {
     parts: u32,
     data_bytes: usize,
     /// How many targets the branch tables have.
-    branch_targets: u32,
+    counts: Counts,
     /// The required exports that were found.
     found: [bool; REQUIRED.len()],
 }
@@ -51,7 +51,7 @@ impl Pass {
             memory: None,
             parts: 0,
             data_bytes: 0,
-            branch_targets: 0,
+            counts: Counts::default(),
             found: [false; REQUIRED.len()],
         }
     }
@@ -65,8 +65,7 @@ impl Pass {
             self.before(&payload, code)?;
             if let ValidPayload::Func(function, body) = self.validator.payload(&payload)? {
                 let allocations = core::mem::take(&mut self.allocations);
-                self.allocations =
-                    check_body(function, &body, allocations, &mut self.branch_targets)?;
+                self.allocations = check_body(function, &body, allocations, &mut self.counts)?;
             }
         }
         let end = code.len();

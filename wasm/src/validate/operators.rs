@@ -6,15 +6,22 @@ use wasmparser::{
 };
 
 use super::error::{InvalidCode, Rule, within};
-use crate::limits::{MAX_BRANCH_TARGETS, MAX_LOCALS, MAX_NESTING};
+use crate::limits::{MAX_BRANCH_TARGETS, MAX_GROWTH_SITES, MAX_LOCALS, MAX_NESTING};
 
-/// Compares a body with the rules of WebAssembly and with ours, and adds the targets of its branch tables to those of the
+/// What all bodies of a module have together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    branch_targets: u32,
+    growth_sites: u32,
+}
+
+/// Compares a body with the rules of WebAssembly and with ours, and adds what there is a limited number of to that of the
 /// bodies before. Gives back what can be used for the next one.
 pub(super) fn check_body<R: WasmModuleResources>(
     function: FuncToValidate<R>,
     body: &FunctionBody<'_>,
     allocations: FuncValidatorAllocations,
-    branch_targets: &mut u32,
+    counts: &mut Counts,
 ) -> Result<FuncValidatorAllocations, InvalidCode> {
     check_locals(body)?;
     let mut validator = function.into_validator(allocations);
@@ -23,7 +30,7 @@ pub(super) fn check_body<R: WasmModuleResources>(
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
         check_operator(&operator, offset)?;
-        count_targets(&operator, branch_targets, offset)?;
+        counts.add(&operator, offset)?;
         validator.op(offset, &operator)?;
         check_nesting(&validator, offset)?;
     }
@@ -43,22 +50,24 @@ fn check_locals(body: &FunctionBody<'_>) -> Result<(), InvalidCode> {
     Ok(())
 }
 
-fn count_targets(
-    operator: &Operator<'_>,
-    branch_targets: &mut u32,
-    offset: usize,
-) -> Result<(), InvalidCode> {
-    if let Operator::BrTable { targets } = operator {
-        // The default is one, too.
-        let more = targets.len().saturating_add(1);
-        *branch_targets = branch_targets.saturating_add(more);
+impl Counts {
+    fn add(&mut self, operator: &Operator<'_>, offset: usize) -> Result<(), InvalidCode> {
+        match operator {
+            Operator::BrTable { targets } => {
+                // The default is one, too.
+                let more = targets.len().saturating_add(1);
+                self.branch_targets = self.branch_targets.saturating_add(more);
+                let found = self.branch_targets;
+                within(Rule::BranchTargets, found, MAX_BRANCH_TARGETS, offset)
+            }
+            Operator::MemoryGrow { .. } => {
+                self.growth_sites = self.growth_sites.saturating_add(1);
+                let found = self.growth_sites;
+                within(Rule::GrowthSites, found, MAX_GROWTH_SITES, offset)
+            }
+            _ => Ok(()),
+        }
     }
-    within(
-        Rule::BranchTargets,
-        *branch_targets,
-        MAX_BRANCH_TARGETS,
-        offset,
-    )
 }
 
 fn check_nesting<R: WasmModuleResources>(

@@ -130,6 +130,19 @@ fn the_targets_of_all_branch_tables_are_counted_together() {
 }
 
 #[test]
+fn a_module_has_a_limited_number_of_places_where_its_memory_grows() {
+    let growing = |count: u32| {
+        let grows = "(drop (memory.grow (i32.const 0)))".repeat(count as usize / 2);
+        let rest = "(memory.grow (i32.const 1)) drop".repeat((count - count / 2) as usize);
+        with(&format!("(func {grows}) (func {rest})"))
+    };
+    validate(&growing(limits::MAX_GROWTH_SITES)).unwrap();
+    let error = refused(&growing(limits::MAX_GROWTH_SITES + 1));
+    assert_eq!(error.rule, Rule::GrowthSites);
+    assert_eq!(error.limit, Some(limits::MAX_GROWTH_SITES.into()));
+}
+
+#[test]
 fn the_size_of_code_is_looked_at_before_anything_else() {
     let error = refused(&vec![0; MAX_CODE_BYTES + 1]);
     assert_eq!(error.rule, Rule::CodeBytes);

@@ -1,4 +1,4 @@
-;; Executes most kinds of instructions n times and marks each round. dispatch.wasm is made of this.
+;; Executes most kinds of instructions n times and marks each round. few.wasm is made of this.
 (module
   (import "ordlane" "mark" (func $mark))
   (memory 1 2)

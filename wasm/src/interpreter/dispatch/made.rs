@@ -35,8 +35,10 @@ const RUN: u32 = 1;
 const SAME: [u32; 2] = [2, 3];
 const TAKES_ONE: u32 = RUN;
 const TAKES_TWO: u32 = 4;
-/// Functions: the imported one, then `run`, then those that give back a number that they are given, by how they do that.
+/// Functions: the imported one, then `run`, then those that give back a number that they are given, by how they do that, then
+/// those that take several.
 const IDENTITIES: u32 = 2;
+const SEVERAL: [u32; 4] = [10, 11, 12, 13];
 
 pub(super) fn operators() -> Vec<u8> {
     let mut made = Made(Function::new([(3, ValType::I32), (3, ValType::I64)]));
@@ -67,6 +69,10 @@ fn module(run: &Function) -> Vec<u8> {
     types.ty().function([ValType::I32], [ValType::I32]);
     types.ty().function([ValType::I64], [ValType::I64]);
     types.ty().function([ValType::I32; 2], []);
+    types.ty().function([ValType::I32; 3], []);
+    types.ty().function([ValType::I64; 3], []);
+    types.ty().function([ValType::I32; 7], []);
+    types.ty().function([ValType::I64; 7], []);
     let mut imports = ImportSection::new();
     imports.import("ordlane", "mark", EntityType::Function(MARK));
     let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
@@ -75,6 +81,11 @@ fn module(run: &Function) -> Vec<u8> {
     for (kind, body) in identities() {
         functions.function(SAME[kind]);
         code.function(&body);
+    }
+    for ty in 5..9 {
+        functions.function(ty);
+        let mut body = Function::new([]);
+        code.function(body.instruction(&End));
     }
     let mut tables = TableSection::new();
     tables.table(TableType {
@@ -114,8 +125,10 @@ fn module(run: &Function) -> Vec<u8> {
         Elements::Functions((&all).into()),
     );
     elements.passive(Elements::Functions((&all).into()));
+    elements.passive(Elements::Functions((&[]).into()));
     let mut data = DataSection::new();
     data.passive([7; 64]);
+    data.passive([]);
     let mut module = Module::new();
     module
         .section(&types)
@@ -126,7 +139,7 @@ fn module(run: &Function) -> Vec<u8> {
         .section(&globals)
         .section(&exports)
         .section(&elements)
-        .section(&wasm_encoder::DataCountSection { count: 1 })
+        .section(&wasm_encoder::DataCountSection { count: 2 })
         .section(&code)
         .section(&data);
     module.finish()
@@ -470,6 +483,7 @@ impl Made {
             src_table: table,
             dst_table: table,
         }]);
+        self.add([DataDrop(1), ElemDrop(2)]);
         self.sinks(0, |made| made.add([TableSize(table)]));
     }
 
@@ -523,6 +537,25 @@ impl Made {
             self.operand(0, B[0], place);
             self.add([Br(0), End, LocalSet(RESULT[0])]);
             self.loops(place);
+            self.arguments(place);
+        }
+    }
+
+    /// Calls with several arguments, which are copied from wherever they are.
+    fn arguments(&mut self, place: Place) {
+        for (kind, other) in [(0, Place::Local), (0, Place::Constant), (1, Place::Local)] {
+            for (function, count) in [(SEVERAL[kind], 3), (SEVERAL[kind + 2], 7)] {
+                self.operand(kind, A[kind], place);
+                for _ in 1..count {
+                    self.operand(kind, B[kind], other);
+                }
+                self.add([Call(function)]);
+                for _ in 1..count {
+                    self.operand(kind, B[kind], other);
+                }
+                self.operand(kind, A[kind], place);
+                self.add([Call(function)]);
+            }
         }
     }
 
