@@ -80,6 +80,7 @@ pub(crate) enum CompareError {
     #[error("a rival: {0}")]
     Pool(#[from] ThreadPoolBuildError),
     /// A contract, or an engine of contracts.
+    #[cfg(feature = "wasmtime")]
     #[error("contracts: {0}")]
     Wasm(String),
     /// Somebody had no turn in a round.

@@ -62,7 +62,7 @@ pub(super) fn operators() -> Vec<u8> {
     module(&made.0)
 }
 
-fn module(run: &Function) -> Vec<u8> {
+fn types() -> TypeSection {
     let mut types = TypeSection::new();
     types.ty().function([], []);
     types.ty().function([ValType::I32], []);
@@ -73,6 +73,27 @@ fn module(run: &Function) -> Vec<u8> {
     types.ty().function([ValType::I64; 3], []);
     types.ty().function([ValType::I32; 7], []);
     types.ty().function([ValType::I64; 7], []);
+    types
+}
+
+fn globals() -> GlobalSection {
+    let mut globals = GlobalSection::new();
+    for (val_type, value) in [
+        (ValType::I32, ConstExpr::i32_const(5)),
+        (ValType::I64, ConstExpr::i64_const(5)),
+    ] {
+        let global = GlobalType {
+            val_type,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(global, &value);
+    }
+    globals
+}
+
+fn module(run: &Function) -> Vec<u8> {
+    let types = types();
     let mut imports = ImportSection::new();
     imports.import("ordlane", "mark", EntityType::Function(MARK));
     let (mut functions, mut code) = (FunctionSection::new(), CodeSection::new());
@@ -103,18 +124,7 @@ fn module(run: &Function) -> Vec<u8> {
         shared: false,
         page_size_log2: None,
     });
-    let mut globals = GlobalSection::new();
-    for (val_type, value) in [
-        (ValType::I32, ConstExpr::i32_const(5)),
-        (ValType::I64, ConstExpr::i64_const(5)),
-    ] {
-        let global = GlobalType {
-            val_type,
-            mutable: true,
-            shared: false,
-        };
-        globals.global(global, &value);
-    }
+    let globals = globals();
     let mut exports = ExportSection::new();
     exports.export("run", ExportKind::Func, 1);
     let mut elements = ElementSection::new();
