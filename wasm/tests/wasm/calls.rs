@@ -247,3 +247,61 @@ fn a_cache_of_one_byte_gives_the_same_as_one_that_holds_everything() {
     assert_eq!(world.contracts.cache_stats().made, 4);
     assert!(DEFAULT_CACHE_BYTES > world.contracts.cache_stats().bytes);
 }
+
+/// Gives itself other code, as its input says.
+#[derive(Debug)]
+struct Upgrading;
+
+const UPGRADING: [Address; 2] = [
+    Address::from_bytes([0xb1; 32]),
+    Address::from_bytes([0xb2; 32]),
+];
+
+impl Contract for Upgrading {
+    fn run(&self, _: Entry, call: &mut Call<'_>) -> Result<Vec<u8>, Fault> {
+        match call.input() {
+            b"twice" => {
+                call.set_code(guests::TOKEN)??;
+                call.set_code(guests::COMPUTE)??;
+                Ok(Vec::new())
+            }
+            b"junk" => {
+                assert!(call.set_code(b"junk")?.is_err());
+                Ok(Vec::new())
+            }
+            b"in vain" => {
+                call.set_code(guests::TOKEN)??;
+                Err(call.revert(b"no"))
+            }
+            _ => {
+                let other = UPGRADING[1];
+                let inner = call.call(&other, Amount::ZERO, b"in vain", u64::MAX, 0)?;
+                assert!(inner.is_err());
+                call.set_code(guests::RELAY)??;
+                Ok(Vec::new())
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_new_code_counts_and_none_of_a_call_that_failed() {
+    let mut world = World::new();
+    world.contracts = UPGRADING
+        .into_iter()
+        .fold(contracts(), |contracts, address| {
+            contracts.with_native(address, Arc::new(Upgrading))
+        });
+    let code_of = |world: &World, contract: usize| {
+        let account = world.host.state.accounts.get(&UPGRADING[contract]);
+        account.map(|account| account.code_hash)
+    };
+    world.call(UPGRADING[0], b"junk").unwrap();
+    assert_eq!(code_of(&world, 0), None);
+    world.call(UPGRADING[0], b"twice").unwrap();
+    assert_eq!(code_of(&world, 0), Some(code_hash(guests::COMPUTE)));
+    assert!(world.call(UPGRADING[1], b"in vain").is_err());
+    world.call(UPGRADING[0], b"outer").unwrap();
+    assert_eq!(code_of(&world, 0), Some(code_hash(guests::RELAY)));
+    assert_eq!(code_of(&world, 1), None);
+}

@@ -216,7 +216,7 @@ fn sizes_above_their_limits_end_the_call() {
 fn a_pointer_out_of_bounds_traps_in_every_place_of_every_function() {
     let mut world = World::new();
     // Which arguments are pointers, by their names in the table of the interface.
-    let pointers: [(usize, &[usize]); 20] = [
+    let pointers: [(usize, &[usize]); 21] = [
         (0, &[0, 2]),
         (1, &[0, 2]),
         (2, &[0]),
@@ -235,6 +235,7 @@ fn a_pointer_out_of_bounds_traps_in_every_place_of_every_function() {
         (21, &[0, 1]),
         (22, &[0, 1, 2]),
         (23, &[0, 1]),
+        (24, &[0, 2, 4, 6]),
         (25, &[0]),
         (26, &[0]),
     ];
