@@ -46,6 +46,7 @@ signatures:
 # of work; other modules by chance beside wasmtime
 contracts:
     cargo test --locked --release -p ordlane-wasm --test wasm -- --ignored --nocapture --test-threads 1
+    cargo test --locked --release -p ordlane --test engine just_opened -- --ignored --nocapture
     cargo test --locked --release -p ordlane-wasm --test hostile_code -- --ignored --nocapture --test-threads 1
     cargo clippy --manifest-path benches/rivals/Cargo.toml --all-targets --locked -- -D warnings
     ./.ci/check-wasmtime
